@@ -1,0 +1,2 @@
+//! mycorrhizald.
+fn main() {}

@@ -1,0 +1,2 @@
+//! pulse.
+fn main() {}

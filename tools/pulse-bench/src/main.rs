@@ -1,0 +1,2 @@
+//! pulse-bench.
+fn main() {}
