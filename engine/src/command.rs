@@ -1,0 +1,213 @@
+//! Commands as data: one row per command, and the functions that the rows name.
+//!
+//! A row says everything that others need to know of a command: COMMAND, ACL, `pulse` help and completion, the
+//! documentation and the per-command statistics all read it. One file holds one group; [`table`] finds a row by name.
+//!
+//! A command is parse → plan (which slots) → apply (on the owner, synchronous) → reply:
+//!
+//! ```text
+//!   net::resp ──Args──▶ table::find ──&Command──▶ plan: keys ──▶ owner core ──▶ apply(&mut DataContext, Args, &mut Reply)
+//! ```
+//!
+//! Source of names, shapes and error texts: the Redis command reference.
+
+pub mod error;
+pub mod flags;
+pub mod keys;
+pub mod table;
+
+mod generic;
+mod string;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use mycorrhizal_net::resp::{Args, Reply};
+
+pub use error::CommandError;
+pub use flags::{Categories, Flags};
+pub use keys::KeySpec;
+
+use crate::hypha::Caller;
+use crate::mycel::{Db, Key, Keyspace};
+
+/// One command, or one subcommand of a container such as CONFIG.
+#[derive(Debug, Clone, Copy)]
+pub struct Command {
+    /// Lower-case name; of a subcommand, without its container's.
+    pub name: &'static str,
+    /// One line: what it does.
+    pub summary: &'static str,
+    /// What follows the name, in the notation of the command reference: `key value [NX | XX] [EX seconds]`.
+    pub syntax: &'static str,
+    /// The group under which the reference lists it.
+    pub group: Group,
+    /// The Redis version that brought it.
+    pub since: &'static str,
+    /// Time complexity.
+    pub complexity: &'static str,
+    /// Number of arguments with the name counted; negative: at least that many. For a subcommand both names count.
+    pub arity: i8,
+    /// What it does and where it may run.
+    pub flags: Flags,
+    /// ACL categories beside those that `flags` and `group` imply.
+    pub categories: Categories,
+    /// Where its keys stand.
+    pub keys: &'static [KeySpec],
+    /// The rows of a container's subcommands.
+    pub subcommands: &'static [Command],
+    /// Its function.
+    pub run: Run,
+}
+
+/// The group under which the command reference lists a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// About the connection.
+    Connection,
+    /// Keys of any type.
+    Generic,
+    /// Strings.
+    String,
+    /// The server as a whole.
+    Server,
+    /// Slots and their owners.
+    Cluster,
+}
+
+impl Group {
+    /// The group's name in COMMAND DOCS.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Generic => "generic",
+            Self::String => "string",
+            Self::Server => "server",
+            Self::Cluster => "cluster",
+        }
+    }
+}
+
+/// What a data command's function looks like. It writes its reply last: a function that returns an error has
+/// written nothing and changed nothing.
+pub type Apply = fn(&mut DataContext<'_>, Args<'_>, &mut Reply<'_>) -> Result<(), CommandError>;
+
+/// What a function that works on the connection alone looks like.
+pub type SessionFn = fn(&Caller, Args<'_>, &mut Reply<'_>) -> Result<(), CommandError>;
+
+/// The future of a command that talks with several cores.
+pub type NodeFuture<'r> = Pin<Box<dyn Future<Output = Result<(), CommandError>> + 'r>>;
+
+/// What a function that talks with several cores looks like.
+pub type NodeFn = for<'r, 'o> fn(&'r Caller, Args<'r>, &'r mut Reply<'o>) -> NodeFuture<'r>;
+
+/// Where and how a command runs.
+#[derive(Debug, Clone, Copy)]
+pub enum Run {
+    /// Works on the keys it names, on the core that owns them; `spread` says what happens when several cores do.
+    Data {
+        /// The function.
+        apply: Apply,
+        /// Over several cores.
+        spread: Spread,
+    },
+    /// Works on the connection, where it is held.
+    Session(SessionFn),
+    /// Talks with several cores, or waits.
+    Node(NodeFn),
+    /// Has subcommands and does nothing by itself.
+    Container,
+}
+
+/// What a data command does when its keys belong to several cores of this node.
+#[derive(Debug, Clone, Copy)]
+pub enum Spread {
+    /// It names one key at most.
+    Single,
+    /// Every key (with what follows it up to the next) is a command of its own: `element` is applied to
+    /// `[name, key, …]`, and the replies are merged. Not isolated, as with MGET over a Redis Cluster's nodes.
+    Each {
+        /// The function applied to each key.
+        element: Apply,
+        /// How the replies become one.
+        merge: Merge,
+    },
+    /// All or nothing, and nobody sees a half: runs under intents (`hypha::intent`).
+    Isolated,
+}
+
+/// How the replies of a scattered command become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// An array of the replies, in the order of the keys.
+    Array,
+    /// The sum of integer replies.
+    Sum,
+    /// `+OK`, or the first error.
+    Ok,
+}
+
+/// What a data command sees: the share of one core, and the place of its first key there.
+pub struct DataContext<'a> {
+    /// The owner's share of the keyspace.
+    pub keyspace: &'a mut Keyspace,
+    /// The database that the connection selected.
+    pub db: Db,
+    /// `proto-max-bulk-len`: bytes a string may grow to.
+    pub value_bytes_max: usize,
+    /// Lookups that found a key, and that did not; counted by [`DataContext::read`].
+    pub hits: u64,
+    /// See `hits`.
+    pub misses: u64,
+    /// Slot and hash of the first key, computed when the command was planned.
+    pub first_key: Option<(crate::mycel::Slot, u32)>,
+}
+
+impl<'a> DataContext<'a> {
+    /// The key at argument `index`, which must be the position of the command's first key.
+    #[must_use]
+    pub fn first_key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        match self.first_key {
+            Some((slot, hash)) => Key { bytes, slot, hash },
+            None => self.key(bytes),
+        }
+    }
+
+    /// Any other key.
+    #[must_use]
+    pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
+        Key::new(bytes, self.keyspace.hasher())
+    }
+}
+
+impl Command {
+    /// A row to start from: `Command { name: "get", …, ..Command::ROW }`.
+    pub(crate) const ROW: Self = Self {
+        name: "",
+        summary: "",
+        syntax: "",
+        group: Group::Generic,
+        since: "1.0.0",
+        complexity: "O(1)",
+        arity: 1,
+        flags: Flags::NONE,
+        categories: Categories::NONE,
+        keys: &[],
+        subcommands: &[],
+        run: Run::Container,
+    };
+
+    /// Whether `count` arguments (name included) fit.
+    #[must_use]
+    pub const fn accepts(&self, count: usize) -> bool {
+        let wanted = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 { count >= wanted } else { count == wanted }
+    }
+
+    /// The subcommand of that name, in any case of letters.
+    #[must_use]
+    pub fn subcommand(&self, name: &[u8]) -> Option<&'static Self> {
+        self.subcommands.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+}
