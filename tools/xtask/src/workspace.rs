@@ -1,0 +1,20 @@
+//! Where things are: the root of the tree and what the chores keep under `target/`.
+
+use std::path::{Path, PathBuf};
+
+/// The root of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("xtask lies two levels below the root").to_path_buf()
+}
+
+/// The Python environment that the tests and the rivals use. The tests look for it at this very place,
+/// whatever `CARGO_TARGET_DIR` says.
+pub(crate) fn python_environment() -> PathBuf {
+    root().join("target/python")
+}
+
+/// Redis 7.0, against which the tests and the rivals compare.
+pub(crate) fn redis_server() -> PathBuf {
+    root().join("target/bin/redis-server")
+}
