@@ -1,1 +1,3 @@
 //! Ground floor.
+
+pub mod resp;
