@@ -1,0 +1,35 @@
+//! Mycel: the keyspace and its storage, one core's share of it, without I/O and without a clock.
+//!
+//! ```text
+//!  slot      CRC16 of the hash tag or key: one of 16,384
+//!  key       bytes + slot + seeded hash, worked out once per command
+//!  value     what a key holds, read (Value) or written (NewValue)
+//!  entry     header, key and value in one allocation
+//!  partition 16 slots: a hash table each, and their deadlines in order
+//!  database  1,024 partitions of one numbered database, and the books
+//!  keyspace  all databases of one core: look up, expire, clear, swap
+//!  access    the handle of one key while a command works on it
+//!  record    what a change did; replay applies it elsewhere
+//! ```
+//!
+//! Everything here belongs to one core and is reached by nobody else. Time and chance are arguments, changes are
+//! records, so that the node, a replica and the simulator run the same code.
+
+mod access;
+mod database;
+mod deadline;
+mod due;
+mod entry;
+mod key;
+mod keyspace;
+mod partition;
+mod record;
+mod slot;
+mod value;
+
+pub use access::{Entry, Occupied, Vacant, View};
+pub use key::{Hasher, Key};
+pub use keyspace::{Db, Expired, Keyspace, KeyspaceConfig};
+pub use record::{Cause, Record, RecordBuffer, RecordSink, Records};
+pub use slot::{PARTITIONS, SLOTS, SLOTS_PER_PARTITION, Slot, crc16, hash_tag, slot_of};
+pub use value::{Deadline, Decimal, Encoding, Kind, NewValue, Value, parse_int};
