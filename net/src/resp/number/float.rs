@@ -2,82 +2,36 @@
 
 use std::io::Write as _;
 
+use super::literal::{Literal, split_literal};
+
 /// Reads a number as `strtod` does, from first to last byte: decimal or hexadecimal, `inf` and `infinity` in any case.
 /// Refused are NaN, space, and what is too large or too small for an `f64` (as Redis refuses them).
 #[must_use]
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (negative, magnitude) = match text.as_bytes().first()? {
-        b'-' => (true, text.get(1..)?),
-        b'+' => (false, text.get(1..)?),
-        _ => (false, text),
-    };
-    let value = match magnitude.strip_prefix("0x").or_else(|| magnitude.strip_prefix("0X")) {
-        Some(digits) => parse_hexadecimal(digits.as_bytes())?,
-        None if magnitude.starts_with(['+', '-']) => return None,
-        None => magnitude.parse::<f64>().ok()?,
-    };
-    let infinite_by_name = magnitude.starts_with(['i', 'I']);
-    let overflow = value.is_infinite() && !infinite_by_name;
-    let underflow = value == 0.0 && mantissa_has_digit(magnitude);
-    if value.is_nan() || overflow || underflow {
-        return None;
-    }
-    Some(if negative { -value } else { value })
-}
-
-/// Whether a digit other than 0 stands before the exponent.
-fn mantissa_has_digit(magnitude: &str) -> bool {
-    let (digits, exponent) = match magnitude.strip_prefix("0x").or_else(|| magnitude.strip_prefix("0X")) {
-        Some(digits) => (digits, ['p', 'P']),
-        None => (magnitude, ['e', 'E']),
-    };
-    let mantissa = digits.split(exponent).next().unwrap_or_default();
-    mantissa.bytes().any(|byte| !matches!(byte, b'0' | b'.'))
-}
-
-/// Reads `1a.8p-3` (after `0x`): up to 16 significant digits count, which is more than an `f64` holds.
-fn parse_hexadecimal(text: &[u8]) -> Option<f64> {
-    let mut mantissa = 0u64;
-    let mut exponent = 0i32;
-    let (mut digits, mut point) = (0usize, false);
-    let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        match (char::from(byte).to_digit(16), byte) {
-            (Some(digit), _) => {
-                digits += 1;
-                if mantissa >> 60 == 0 {
-                    mantissa = mantissa << 4 | u64::from(digit);
-                    exponent -= if point { 4 } else { 0 };
-                } else {
-                    mantissa |= u64::from(digit != 0);
-                    exponent += if point { 0 } else { 4 };
-                }
-            }
-            (None, b'.') if !point => point = true,
-            _ => break,
+    let (negative, literal) = split_literal(text)?;
+    let magnitude = match literal {
+        Literal::Infinity => f64::INFINITY,
+        Literal::Decimal { digits, .. } => {
+            let unsigned = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+            let value = std::str::from_utf8(unsigned).ok()?.parse::<f64>().ok()?;
+            let is_zero = digits.iter().all(|byte| matches!(byte, b'0' | b'.'));
+            in_range(value, is_zero)?
         }
-        rest = after;
-    }
-    if digits == 0 {
-        return None;
-    }
-    match rest {
-        [] => {}
-        [b'p' | b'P', power @ ..] => {
-            let power: i32 = std::str::from_utf8(power).ok()?.parse().ok()?;
-            exponent = exponent.saturating_add(power);
-        }
-        _ => return None,
-    }
-    Some(scale(mantissa, exponent))
+        Literal::Hexadecimal { mantissa, power } => in_range(scale(mantissa, power), mantissa == 0)?,
+    };
+    Some(if negative { -magnitude } else { magnitude })
 }
 
-/// `mantissa * 2^exponent`, rounded once unless the result is subnormal.
+/// What did not become infinite, nor zero without being it.
+fn in_range(value: f64, is_zero: bool) -> Option<f64> {
+    (value.is_finite() && (value != 0.0 || is_zero)).then_some(value)
+}
+
+/// `mantissa * 2^power`, rounded once unless the result is subnormal.
 #[expect(clippy::cast_precision_loss, reason = "this is the rounding")]
-fn scale(mantissa: u64, exponent: i32) -> f64 {
+fn scale(mantissa: u128, power: i32) -> f64 {
     let mut value = mantissa as f64;
-    let mut left = exponent.clamp(-4000, 4000);
+    let mut left = power.clamp(-4000, 4000);
     while left != 0 && value != 0.0 && value.is_finite() {
         let step = left.clamp(-1000, 1000);
         value *= 2f64.powi(step);

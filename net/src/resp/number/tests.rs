@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Decimal, FloatText, parse_f64, parse_i64};
+use super::{Decimal, FloatText, LongDouble, parse_f64, parse_i64};
 
 #[test]
 fn whole_numbers_have_one_spelling() {
@@ -100,6 +100,53 @@ fn floats_are_printed_as_by_redis() {
     }
 }
 
+#[test]
+fn long_doubles_add_up_as_in_redis() {
+    // Taken from Redis 7.0.15: SET f <a>, INCRBYFLOAT f <b>.
+    for (a, b, sum) in [
+        ("10.50", "0.1", "10.6"),
+        ("0.1", "0.2", "0.3"),
+        ("1234.1", "1", "1235.09999999999999998"),
+        ("5.0e3", "2.0e2", "5200"),
+        ("1e18", "0.1", "1000000000000000000.125"),
+        ("3", "-0.00000000000000001", "2.99999999999999999"),
+        ("0", "1e-18", "0"),
+        ("0x10", "1", "17"),
+        ("0x1.8p1", "0", "3"),
+        ("-0", "0", "0"),
+        ("-1", "1", "0"),
+        ("-0.1", "0.1", "0"),
+        ("1234567.1", "1.1", "1234568.20000000000004547"),
+        ("17179869184.7", "0", "17179869184.69999999925494194"),
+        ("+5", "1", "6"),
+        ("1e-4940", "0", "0"),
+        ("9007199254740993", "0", "9007199254740993"),
+        ("123456789012345678901", "0", "123456789012345678904"),
+        ("inf", "1", "inf"),
+        ("1", "-inf", "-inf"),
+        ("inf", "-inf", "nan"),
+        ("1.18e4932", "1.18e4932", "inf"),
+    ] {
+        let [a, b] = [a, b].map(|text| LongDouble::parse(text.as_bytes()).expect("a number"));
+        for text in [(a + b).to_text(), (b + a).to_text()] {
+            assert_eq!(String::from_utf8_lossy(&text), sum);
+        }
+    }
+    for text in ["", "nan", "1e5000", "1e-5000", " 1", "1 ", "0x", "1e", "--1", "0x1p20000", "1e999999999999"]
+    {
+        assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text:?}");
+    }
+    assert_eq!(LongDouble::parse(&[b'1'; 5 * 1024]), None);
+}
+
+#[test]
+fn large_long_doubles_are_printed_in_full() {
+    let text = LongDouble::parse(b"1e300").expect("a number").to_text();
+    assert!(text.starts_with(b"1000000000000000000008997324079559193870523944273290747938260082321"));
+    assert_eq!(text.len(), 301);
+    assert_eq!(LongDouble::parse(b"1e4000").expect("a number").to_text().len(), 4000);
+}
+
 proptest! {
     #[test]
     fn whole_numbers_come_back(value in prop_oneof![any::<i64>(), -200i64..200, -100_000i64..100_000]) {
@@ -115,6 +162,19 @@ proptest! {
         let text = FloatText::new(value);
         prop_assert!(text.as_bytes().len() < FloatText::MAX_BYTES);
         prop_assert_eq!(parse_f64(text.as_bytes()).map(f64::to_bits), Some(bits));
+    }
+
+    #[test]
+    fn decimals_survive_a_long_double(whole in -9i32..=9, decimals in "[0-9]{0,16}[1-9]") {
+        let text = format!("{whole}.{decimals}");
+        prop_assert_eq!(LongDouble::parse(text.as_bytes()).expect("a number").to_text(), text.into_bytes());
+    }
+
+    #[test]
+    fn whole_long_doubles_add_exactly(a in any::<i64>(), b in any::<i64>()) {
+        let [x, y] = [a, b].map(|value| LongDouble::parse(value.to_string().as_bytes()).expect("a number"));
+        let sum = i128::from(a) + i128::from(b);
+        prop_assert_eq!((x + y).to_text(), sum.to_string().into_bytes());
     }
 
     #[test]
