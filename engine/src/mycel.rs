@@ -9,7 +9,9 @@
 //!  database  1,024 partitions of one numbered database, and the books
 //!  keyspace  all databases of one core: look up, expire, clear, swap
 //!  access    the handle of one key while a command works on it
-//!  record    what a change did; replay applies it elsewhere
+//!  scan      cursors, the keys of a slot, a random key; pattern: globs
+//!  prefetch  lets the cache misses of a batch overlap
+//!  record    what a change did; replay applies it elsewhere; digest compares the outcome
 //! ```
 //!
 //! Everything here belongs to one core and is reached by nobody else. Time and chance are arguments, changes are
@@ -18,18 +20,29 @@
 mod access;
 mod database;
 mod deadline;
+mod digest;
 mod due;
 mod entry;
 mod key;
 mod keyspace;
 mod partition;
+mod pattern;
+mod prefetch;
 mod record;
+mod replay;
+mod rng;
+mod scan;
 mod slot;
 mod value;
 
 pub use access::{Entry, Occupied, Vacant, View};
+pub use digest::Digest;
 pub use key::{Hasher, Key};
 pub use keyspace::{Db, Expired, Keyspace, KeyspaceConfig};
+pub use pattern::{Case, glob_match};
 pub use record::{Cause, Record, RecordBuffer, RecordSink, Records};
+pub use replay::ReplayError;
+pub use rng::Rng;
+pub use scan::ScanCursor;
 pub use slot::{PARTITIONS, SLOTS, SLOTS_PER_PARTITION, Slot, crc16, hash_tag, slot_of};
 pub use value::{Deadline, Decimal, Encoding, Kind, NewValue, Value, parse_int};

@@ -65,6 +65,11 @@ impl Database {
         self.partitions[number].as_deref()
     }
 
+    /// All entries.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &EntryBox> {
+        self.partitions().flat_map(|(_, partition)| partition.tables.iter().flatten())
+    }
+
     /// The table of a slot, if its partition has keys.
     #[inline]
     pub(super) fn table(&self, slot: Slot) -> Option<&Table> {

@@ -27,6 +27,7 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::NonNull;
 
+use super::prefetch::touch;
 use super::value::{Decimal, Encoding, Kind, NewValue, Value};
 
 /// The longest value that stands inline. Longer ones get a buffer of their own, so that moving an entry is cheap.
@@ -211,6 +212,13 @@ impl EntryBox {
             header.clock = clock;
             self.set_header(header);
         }
+    }
+
+    /// Asks for the first two cache lines of the entry.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        touch(self.at(0));
+        touch(self.at(64));
     }
 
     /// Everything that this entry has allocated, in bytes.

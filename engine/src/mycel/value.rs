@@ -187,7 +187,6 @@ impl Decimal {
 
     /// Writes `number` and gives its digits.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a digit")]
     pub fn write(&mut self, number: i64) -> &[u8] {
         let mut rest = number.unsigned_abs();
         let mut at = Self::MAX_BYTES;

@@ -1,0 +1,49 @@
+//! Prefetching: asks the processor for the memory of keys that are about to be looked up, so that the cache misses of
+//! a batch overlap instead of queueing.
+//!
+//! A lookup walks partition list → partition (table header) → control bytes and bucket → entry. Each step needs the one
+//! before, so one key's misses add up, and only those of different keys can overlap. A batch is prepared in two rounds:
+//!
+//! ```text
+//!  for key in batch: prefetch(key)         list; asks for the table header
+//!  for key in batch: prefetch_entry(key)   header is here; reads control bytes and bucket, asks for the entry
+//!  for key in batch: run the command       everything is here
+//! ```
+#![expect(unsafe_code, reason = "the prefetch instruction takes a pointer")]
+
+use super::key::Key;
+use super::keyspace::{Db, Keyspace};
+use super::partition::spread;
+
+impl Keyspace {
+    /// First round: asks for the header of the table that `key` belongs to.
+    #[inline]
+    pub fn prefetch(&self, db: Db, key: &Key<'_>) {
+        if let Some(table) = self.database(db).table(key.slot()) {
+            touch(std::ptr::from_ref(table).cast());
+        }
+    }
+
+    /// Second round: reads the control bytes and asks for the entries that may be the one of `key`.
+    #[inline]
+    pub fn prefetch_entry(&self, db: Db, key: &Key<'_>) {
+        if let Some(table) = self.database(db).table(key.slot()) {
+            for entry in table.iter_hash(spread(key.hash())) {
+                entry.prefetch();
+            }
+        }
+    }
+}
+
+/// Asks for the cache line that `address` is in. Any address will do: the instruction never faults.
+#[inline]
+pub(super) fn touch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch is a hint: it reads nothing that the program can see and does not fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
