@@ -1,3 +1,8 @@
-//! Ground floor.
+//! The ground floor of Mycorrhizal: the network ring of a core, the cores themselves, mailboxes between them,
+//! listening sockets, and the RESP codec. Knows no data type.
 
+pub mod executor;
+pub mod mailbox;
 pub mod resp;
+pub mod ring;
+pub mod socket;

@@ -1,0 +1,73 @@
+//! Listening sockets, bound the way cores want them.
+
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+/// Connections that the kernel holds for a listener that has not accepted them yet.
+pub const BACKLOG: i32 = 4096;
+
+/// Whether several cores listen at one address, each with a socket of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// This socket alone; a second one at the address is refused.
+    Alone,
+    /// `SO_REUSEPORT`: the kernel deals connections to all sockets that were bound so.
+    Cores,
+}
+
+/// Binds a TCP listener. Port 0 takes a free one; bind the first core's, ask for its address, and bind the others
+/// there. An IPv6 address takes IPv6 only, so that both families can be bound at one port. Accepted connections
+/// inherit `TCP_NODELAY`.
+///
+/// # Errors
+///
+/// What the system says: `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL` …
+pub fn listen_tcp(address: SocketAddr, sharing: Sharing, backlog: i32) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if sharing == Sharing::Cores {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_tcp_nodelay(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(backlog)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    fn local(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn a_free_port_can_be_shared_by_cores() {
+        let first = listen_tcp(local(0), Sharing::Cores, BACKLOG).expect("a free port");
+        let address = first.local_addr().expect("bound");
+        let second = listen_tcp(address, Sharing::Cores, BACKLOG).expect("the port is shared");
+        assert_eq!(second.local_addr().expect("bound"), address);
+    }
+
+    #[test]
+    fn a_port_that_is_not_shared_is_refused() {
+        let first = listen_tcp(local(0), Sharing::Alone, 8).expect("a free port");
+        let address = first.local_addr().expect("bound");
+        let error = listen_tcp(address, Sharing::Alone, 8).expect_err("in use");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn accepted_connections_inherit_nodelay() {
+        let listener = listen_tcp(local(0), Sharing::Alone, 8).expect("a free port");
+        let _client = TcpStream::connect(listener.local_addr().expect("bound")).expect("loopback");
+        let (accepted, _) = listener.accept().expect("the client is there");
+        assert!(accepted.nodelay().expect("a TCP socket"));
+    }
+}
