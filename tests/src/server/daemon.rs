@@ -62,7 +62,7 @@ impl DaemonOptions {
         let stdout = process.child.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(stdout);
         let mut printed = String::new();
-        while !printed.contains("ready") {
+        while !printed.contains("Ready: ") {
             if lines.read_line(&mut printed).expect("its output is text") == 0 {
                 let status = process.wait();
                 return Err(FailedStart { code: status.code(), stderr: process.log() });
@@ -127,7 +127,7 @@ impl Daemon {
         Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, self.core_ports[core])))
     }
 
-    /// The child itself.
+    /// The child itself, to signal it or to wait for it.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
@@ -136,6 +136,21 @@ impl Daemon {
     #[must_use]
     pub fn data_directory(&self) -> PathBuf {
         self.process.directory().join("data")
+    }
+
+    /// Resident memory in bytes.
+    ///
+    /// # Panics
+    /// When the process is gone.
+    #[must_use]
+    pub fn resident_bytes(&self) -> usize {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.process.pid())).expect("it runs");
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        1024 * kilobytes
+            .and_then(|kilobytes| kilobytes.parse::<usize>().ok())
+            .expect("the kernel tells VmRSS")
     }
 
     /// One field of INFO, as a number.
@@ -147,7 +162,17 @@ impl Daemon {
         let info = self.connect().say("INFO everything").as_text();
         let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         let value = value.unwrap_or_else(|| panic!("INFO has no {field}:\n{info}"));
-        value.trim().parse().unwrap_or_else(|_| panic!("{field} is no number: {value}"))
+        value.parse().unwrap_or_else(|_| panic!("{field} is no number: {value}"))
+    }
+}
+
+impl Drop for Daemon {
+    /// Whatever a test does, the daemon never panics.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let log = self.log();
+            assert!(!log.contains("panicked at"), "the daemon panicked:\n{log}");
+        }
     }
 }
 
