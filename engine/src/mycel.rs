@@ -35,6 +35,9 @@ mod scan;
 mod slot;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use access::{Entry, Occupied, Vacant, View};
 pub use digest::Digest;
 pub use key::{Hasher, Key};

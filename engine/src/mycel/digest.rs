@@ -88,5 +88,5 @@ impl Keyspace {
 }
 
 fn hashers() -> [Hasher; 2] {
-    [Hasher::new([0x6D79_6365_6C, 1]), Hasher::new([0x6D79_6365_6C, 2])]
+    [Hasher::new([b'm'.into(), 1]), Hasher::new([b'm'.into(), 2])]
 }
