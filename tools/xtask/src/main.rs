@@ -4,6 +4,7 @@ mod arrows;
 mod deny;
 mod failure;
 mod prerequisites;
+mod rivals;
 mod shell;
 mod test;
 mod tidy;
@@ -33,6 +34,8 @@ enum Chore {
     Tidy,
     /// Check that no arrow between the crates points up.
     Arrows,
+    /// Measure beside Redis, Valkey and the floor, and write benches/RESULTS.md.
+    Rivals(rivals::RivalsOptions),
     /// Check licences and advisories with cargo-deny, where it is installed.
     Deny,
 }
@@ -53,6 +56,7 @@ fn run(chore: Chore) -> Outcome {
         Chore::Prepare => prerequisites::for_tests(),
         Chore::Tidy => tidy::run(),
         Chore::Arrows => arrows::run(),
+        Chore::Rivals(options) => rivals::run(&options),
         Chore::Deny => deny::run(),
     }
 }

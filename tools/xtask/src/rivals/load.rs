@@ -1,0 +1,107 @@
+//! The load: pulse-bench, the same for every server, and what its report says.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::sample::Setting;
+use super::server::{Binaries, Server};
+use crate::failure::{Context, Failure, Outcome};
+use crate::{shell, workspace};
+
+const CONNECTIONS: usize = 50;
+const KEY_BYTES: usize = 16;
+const VALUE_BYTES: usize = 64;
+
+/// Bytes of a key and its value.
+pub(super) const ENTRY_BYTES: usize = KEY_BYTES + VALUE_BYTES;
+
+/// A load against one server.
+pub(super) struct Load<'a> {
+    bench: &'a Path,
+    port: u16,
+    cluster: bool,
+    pin: Option<&'static str>,
+    keyspace: u64,
+    report: PathBuf,
+}
+
+/// What a run reported. Latencies in µs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LoadOutcome {
+    pub(super) operations: f64,
+    pub(super) per_second: f64,
+    pub(super) p50_us: f64,
+    pub(super) p99_us: f64,
+    pub(super) p999_us: f64,
+    pub(super) max_us: f64,
+}
+
+impl<'a> Load<'a> {
+    /// A load as the setting has it.
+    pub(super) fn new(server: &Server, setting: &Setting, keyspace: u64, binaries: &'a Binaries) -> Self {
+        let port = if setting.cluster { server.core_port().unwrap_or(server.port()) } else { server.port() };
+        let report = workspace::root().join("target/rivals/load.json");
+        Load {
+            bench: &binaries.bench,
+            port,
+            cluster: setting.cluster,
+            pin: setting.load_core,
+            keyspace,
+            report,
+        }
+    }
+
+    /// Sets every key once.
+    pub(super) fn fill(&self) -> Outcome<LoadOutcome> {
+        let requests = self.keyspace.to_string();
+        self.measure(
+            &["--mix", "set:1", "--dist", "sequential", "--requests", &requests, "--pipeline", "16"],
+            8,
+        )
+    }
+
+    /// GET and SET together for so long.
+    pub(super) fn run(&self, pipeline: usize, seconds: f64) -> Outcome<LoadOutcome> {
+        let (pipeline, seconds) = (pipeline.to_string(), seconds.to_string());
+        self.measure(&["--mix", "get:1,set:1", "--duration", &seconds, "--pipeline", &pipeline], CONNECTIONS)
+    }
+
+    fn measure(&self, arguments: &[&str], connections: usize) -> Outcome<LoadOutcome> {
+        let mut command = Command::new(self.bench);
+        command.args(["--port", &self.port.to_string(), "--keyspace", &self.keyspace.to_string()]);
+        command.args(["--connections", &connections.to_string(), "--threads", "1"]);
+        command.args(["--key-size", &KEY_BYTES.to_string(), "--value-size", &VALUE_BYTES.to_string()]);
+        command.arg("--json").arg(&self.report).args(arguments);
+        if let Some(core) = self.pin {
+            command.args(["--pin", core]);
+        }
+        if self.cluster {
+            command.arg("--cluster");
+        }
+        shell::read(&mut command)?;
+        let text = std::fs::read_to_string(&self.report).context("reading the load's report")?;
+        outcome(&text).ok_or_else(|| {
+            Failure::Expectation(format!("the load failed or its report is not understood: {text}"))
+        })
+    }
+}
+
+/// Reads the report; none if operations failed, for then nothing is worth comparing.
+fn outcome(report: &str) -> Option<LoadOutcome> {
+    let report: Value = serde_json::from_str(report).ok()?;
+    let run = &report["runs"][0];
+    if run["errors"].as_u64()? != 0 || run["unanswered"].as_u64()? != 0 {
+        return None;
+    }
+    let latency = |name: &str| run["latency_us"][name].as_f64();
+    Some(LoadOutcome {
+        operations: run["operations"].as_f64()?,
+        per_second: run["operations_per_second"].as_f64()?,
+        p50_us: latency("p50")?,
+        p99_us: latency("p99")?,
+        p999_us: latency("p99_9")?,
+        max_us: latency("max")?,
+    })
+}

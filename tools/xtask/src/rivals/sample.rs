@@ -1,0 +1,129 @@
+//! One measurement, and the median of several.
+
+use std::fmt;
+
+use super::load::LoadOutcome;
+use super::server::Kind;
+
+/// A way to run and to load a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// Cores of the server.
+    pub(super) cores: &'static str,
+    /// Core of the load; none lets it wander.
+    pub(super) load_core: Option<&'static str>,
+    /// Whether the load speaks to the core that owns a key.
+    pub(super) cluster: bool,
+}
+
+impl Setting {
+    /// The server alone on core 0, the load on core 1.
+    pub(super) fn one_core(kind: Kind) -> Self {
+        let name = match kind {
+            Kind::Ours => "mycorrhizald",
+            Kind::Redis => "Redis 7.0",
+            Kind::Valkey => "Valkey 9.1.2",
+            Kind::Floor => "floor",
+        };
+        Setting { name, kind, cores: "0", load_core: Some("1"), cluster: false }
+    }
+
+    const fn both(name: &'static str, cores: &'static str, cluster: bool) -> Self {
+        Setting { name, kind: Kind::Ours, cores, load_core: None, cluster }
+    }
+
+    /// Server and load share both cores; one core under the same load is what they are compared with.
+    pub(super) const TWO_CORES: [Setting; 3] = [
+        Setting::both("one core, load on both", "0", false),
+        Setting::both("two cores, `--cluster`", "0,1", true),
+        Setting::both("two cores, plain port", "0,1", false),
+    ];
+}
+
+/// The figures of one run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sample {
+    pub(super) per_second: f64,
+    pub(super) cpu_us: f64,
+    pub(super) p50_us: f64,
+    pub(super) p99_us: f64,
+    pub(super) p999_us: f64,
+    pub(super) max_us: f64,
+}
+
+impl Sample {
+    /// Divides the server's CPU time by what the load got answered.
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of a run of minutes fit a double exactly")]
+    pub(super) fn new(outcome: &LoadOutcome, cpu_us: u64) -> Self {
+        Sample {
+            per_second: outcome.per_second,
+            cpu_us: cpu_us as f64 / outcome.operations,
+            p50_us: outcome.p50_us,
+            p99_us: outcome.p99_us,
+            p999_us: outcome.p999_us,
+            max_us: outcome.max_us,
+        }
+    }
+}
+
+impl fmt::Display for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} op/s, {:.3} µs of CPU an operation", self.per_second, self.cpu_us)
+    }
+}
+
+/// All runs of one setting at one pipeline.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) setting: Setting,
+    pub(super) pipeline: usize,
+    samples: Vec<Sample>,
+}
+
+/// Adds a sample to its row.
+pub(super) fn record(rows: &mut Vec<Row>, setting: &Setting, pipeline: usize, sample: Sample) {
+    match rows.iter_mut().find(|row| row.setting == *setting && row.pipeline == pipeline) {
+        Some(row) => row.samples.push(sample),
+        None => rows.push(Row { setting: *setting, pipeline, samples: vec![sample] }),
+    }
+}
+
+impl Row {
+    /// The median of one figure.
+    pub(super) fn median(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
+        let mut figures: Vec<f64> = self.samples.iter().map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    /// The median of the CPU time an operation.
+    pub(super) fn cpu_us(&self) -> f64 {
+        self.median(|sample| sample.cpu_us)
+    }
+}
+
+/// The row of a setting by name.
+pub(super) fn find<'a>(rows: &'a [Row], name: &str, pipeline: usize) -> Option<&'a Row> {
+    rows.iter().find(|row| row.setting.name == name && row.pipeline == pipeline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        let mut rows = Vec::new();
+        let setting = Setting::one_core(Kind::Ours);
+        for cpu_us in [3.0, 1.0, 9.0] {
+            let sample =
+                Sample { per_second: 0.0, cpu_us, p50_us: 0.0, p99_us: 0.0, p999_us: 0.0, max_us: 0.0 };
+            record(&mut rows, &setting, 16, sample);
+        }
+        assert_eq!(rows.len(), 1);
+        assert!((find(&rows, "mycorrhizald", 16).unwrap().cpu_us() - 3.0).abs() < 1e-9);
+        assert!(find(&rows, "mycorrhizald", 1).is_none());
+    }
+}
