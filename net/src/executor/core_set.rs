@@ -127,7 +127,7 @@ impl CoreSet {
             Choice::First(count) => available
                 .get(..*count)
                 .map(<[usize]>::to_vec)
-                .ok_or({ CoreSetError::ConfigTooMany { asked: *count, available: available.len() } }),
+                .ok_or(CoreSetError::ConfigTooMany { asked: *count, available: available.len() }),
             Choice::Named(cpus) => match cpus.iter().find(|cpu| !available.contains(cpu)) {
                 Some(cpu) => {
                     let available = Self(Choice::Named(available.to_vec())).to_string();
