@@ -12,6 +12,9 @@ pub struct Span {
 const _: () = assert!(size_of::<Span>() == 8);
 
 impl Span {
+    /// A span of nothing.
+    pub(super) const EMPTY: Span = Span { start: 0, end: 0 };
+
     /// Stands before the spans of a request whose arguments had to be unescaped: they lie in the parser's
     /// side buffer. [`RequestParser::args`](super::RequestParser::args) takes it off.
     pub(super) const ASIDE: Span = Span { start: u32::MAX, end: 0 };

@@ -6,6 +6,8 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 mod frame;
+#[cfg(test)]
+mod tests;
 
 use memchr::memchr;
 use thiserror::Error;

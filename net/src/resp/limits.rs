@@ -4,6 +4,8 @@
 pub(super) const LINE_BYTES: usize = 64 * 1024;
 /// Arguments that a client may announce before it has authenticated.
 pub(super) const UNTRUSTED_ARGS: u32 = 10;
+/// The smallest limit that an argument can have: lengths of two digits are not compared with it.
+const LEAST_BULK_BYTES: u32 = 100;
 /// Bytes of one argument that a client may announce before it has authenticated.
 pub(super) const UNTRUSTED_BULK_BYTES: u32 = 16 * 1024;
 
@@ -22,7 +24,7 @@ pub enum Trust {
 pub struct Limits {
     /// Arguments of one request.
     pub args: u32,
-    /// Bytes of one argument (`proto-max-bulk-len`).
+    /// Bytes of one argument (`proto-max-bulk-len`); below 100 counts as 100.
     pub bulk_bytes: u32,
     /// Whether the client has authenticated.
     pub trust: Trust,
@@ -46,8 +48,8 @@ impl Limits {
     /// The bytes that an argument of this client may have.
     pub(super) fn effective_bulk_bytes(&self) -> u32 {
         match self.trust {
-            Trust::Unauthenticated => self.bulk_bytes.min(UNTRUSTED_BULK_BYTES),
-            Trust::Authenticated => self.bulk_bytes,
+            Trust::Unauthenticated => self.bulk_bytes.clamp(LEAST_BULK_BYTES, UNTRUSTED_BULK_BYTES),
+            Trust::Authenticated => self.bulk_bytes.max(LEAST_BULK_BYTES),
         }
     }
 }

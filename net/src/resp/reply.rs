@@ -152,15 +152,7 @@ impl<'a> Reply<'a> {
 
     /// A text with its format: three letters, `txt` or `mkd`.
     pub fn verbatim(&mut self, format: &str, text: &str) {
-        match self.protocol {
-            Protocol::Resp2 => self.bulk(text.as_bytes()),
-            Protocol::Resp3 => {
-                header(self.out, b'=', format.len() + 1 + text.len());
-                for part in [format, ":", text, "\r\n"] {
-                    self.out.extend_from_slice(part.as_bytes());
-                }
-            }
-        }
+        self.verbatim_bytes(format.as_bytes(), text.as_bytes());
     }
 
     /// A whole number of any size, in decimal.
@@ -184,7 +176,20 @@ impl<'a> Reply<'a> {
         }
     }
 
-    fn line(&mut self, mark: u8, text: &[u8]) {
+    pub(super) fn verbatim_bytes(&mut self, format: &[u8], text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp3 => {
+                header(self.out, b'=', format.len() + 1 + text.len());
+                for part in [format, b":", text, b"\r\n"] {
+                    self.out.extend_from_slice(part);
+                }
+            }
+        }
+    }
+
+    /// `<mark><text>\r\n`, with spaces for line ends in the text.
+    pub(super) fn line(&mut self, mark: u8, text: &[u8]) {
         self.out.push(mark);
         let start = self.out.len();
         self.out.extend_from_slice(text);

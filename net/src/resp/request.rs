@@ -289,8 +289,8 @@ impl RequestParser {
     }
 }
 
-/// Parses a multibulk request that is wholly there. `None`: it is not, or something about it is unusual; spans may
-/// have been appended.
+/// Parses a multibulk request that is wholly there, of at most 99 arguments. `None`: it is not, or something about it is
+/// unusual; spans may have been appended.
 #[inline]
 fn whole_request(
     buffer: &[u8],
@@ -302,55 +302,72 @@ fn whole_request(
     if u32::try_from(buffer.len()).is_err() {
         return None;
     }
-    let (count, mut at) = length_line(buffer, at, b'*')?;
-    if count > max_args as usize {
-        return None;
-    }
-    for _ in 0..count {
-        let (bytes, start) = length_line(buffer, at, b'$')?;
-        let end = start + bytes;
-        at = end + 2;
-        if bytes > max_bulk_bytes as usize || at > buffer.len() {
-            return None;
-        }
-        spans.push(Span::new(start, end));
-    }
-    Some(at)
+    let rest = buffer.get(at..)?;
+    let count = short_line::<b'*'>(rest).filter(|count| count.number <= max_args)?;
+    let mut rest = rest.get(count.bytes..);
+    // An iterator that knows its length is appended without a look at the capacity for each span. After a failure
+    // nothing is left to parse, and the remaining spans are empty.
+    spans.extend((0..count.number).map(|_| {
+        let (span, after) = rest
+            .and_then(|rest| argument(rest, buffer.len(), max_bulk_bytes))
+            .map_or((Span::EMPTY, None), |(span, after)| (span, Some(after)));
+        rest = after;
+        span
+    }));
+    Some(buffer.len() - rest?.len())
 }
 
-/// The number in the line `<mark><digits>\r\n` at `at`, and the offset after the line (which may lie behind the end).
-/// One and two digits are read from one word. `None` for whatever is not plain and short.
+/// Parses the argument that `rest`, the end of a buffer of `total` bytes, starts with.
 #[inline(always)]
-fn length_line(buffer: &[u8], at: usize, mark: u8) -> Option<(usize, usize)> {
-    let [first, tens, ones, last] = *buffer.get(at..)?.first_chunk::<4>()?;
-    let tens = tens.wrapping_sub(b'0');
-    if first != mark || tens > 9 {
-        return None;
-    }
-    if ones == b'\r' {
-        return Some((usize::from(tens), at + 4));
-    }
-    let ones = ones.wrapping_sub(b'0');
-    if ones > 9 || tens == 0 {
-        return None;
-    }
-    let number = usize::from(tens) * 10 + usize::from(ones);
-    if last == b'\r' {
-        return Some((number, at + 5));
-    }
-    longer_length_line(buffer, at + 3, number)
+fn argument(rest: &[u8], total: usize, max_bulk_bytes: u32) -> Option<(Span, &[u8])> {
+    let line = match short_line::<b'$'>(rest) {
+        Some(line) => line,
+        None => longer_line(rest, max_bulk_bytes)?,
+    };
+    let after = rest.get(line.bytes + line.number as usize + 2..)?;
+    let start = total - rest.len() + line.bytes;
+    Some((Span::new(start, start + line.number as usize), after))
 }
 
-/// The rest of a line whose first two digits made `number`: up to nine digits in all.
+/// The line `<mark><digits>\r\n` before a count or an argument.
+struct Line {
+    number: u32,
+    /// How long the line is; its last byte has not been seen.
+    bytes: usize,
+}
+
+/// Reads a line of one or two digits, from one word. `None` for any other.
+///
+/// Less what the line has at least, every byte of the word is 0 but for the digits. A digit is in range if neither
+/// itself nor, with 6 added, has a bit above the fourth (7 for one that starts at 1); a borrow from a byte that was
+/// too small shows in the same bits.
+#[inline(always)]
+fn short_line<const MARK: u8>(rest: &[u8]) -> Option<Line> {
+    let word = u32::from_le_bytes(*rest.first_chunk()?);
+    let one = word.wrapping_sub(u32::from_le_bytes([MARK, b'0', b'\r', 0]));
+    if (one | one.wrapping_add(0x0600)) & 0x00ff_f0ff == 0 {
+        return Some(Line { number: one >> 8 & 0xf, bytes: 4 });
+    }
+    let two = word.wrapping_sub(u32::from_le_bytes([MARK, b'1', b'0', b'\r']));
+    if (two | two.wrapping_add(0x0006_0700)) & 0xfff0_f0ff == 0 {
+        return Some(Line { number: (two >> 8 & 0xf) * 10 + (two >> 16) + 10, bytes: 5 });
+    }
+    None
+}
+
+/// Reads a line of three to nine digits before an argument.
 #[inline(never)]
-fn longer_length_line(buffer: &[u8], at: usize, mut number: usize) -> Option<(usize, usize)> {
-    let digits = buffer.get(at..)?;
-    for (i, &byte) in digits.iter().enumerate().take(8) {
-        let digit = byte.wrapping_sub(b'0');
+fn longer_line(rest: &[u8], max_bulk_bytes: u32) -> Option<Line> {
+    let digits = rest.strip_prefix(b"$")?;
+    let mut number = 0u32;
+    for (i, &byte) in digits.iter().enumerate().take(10) {
+        let digit = u32::from(byte.wrapping_sub(b'0'));
         if digit > 9 {
-            return (byte == b'\r').then_some((number, at + i + 2));
+            let canonical = byte == b'\r' && i > 2 && digits.first() != Some(&b'0');
+            let bytes = i + 3;
+            return (canonical && number <= max_bulk_bytes).then_some(Line { number, bytes });
         }
-        number = number * 10 + usize::from(digit);
+        number = number.checked_mul(10)?.checked_add(digit)?;
     }
     None
 }

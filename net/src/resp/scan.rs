@@ -39,13 +39,15 @@ fn within(buffer: &[u8], end: usize) -> Option<(usize, bool)> {
 fn scan_any(buffer: &[u8], mut at: usize) -> Result<Option<(usize, bool)>, DecodeError> {
     let mut pending = 1usize;
     let mut is_error = false;
-    let mut outermost = true;
+    // Where the reply proper starts: at once, or when after its attributes one value is left.
+    let mut outermost_at = Some(1);
     while pending > 0 {
         let Some(rest) = buffer.get(at..) else { return Ok(None) };
         let Some(end) = memchr(b'\r', rest) else { return Ok(None) };
         let line = rest.get(..end).unwrap_or_default();
         let (&mark, text) = line.split_first().ok_or(DecodeError::PeerUnknownType(b'\r'))?;
         at += end + 2;
+        let outermost = outermost_at.take_if(|left| *left == pending).is_some();
         pending -= 1;
         match mark {
             b'+' | b':' | b'_' | b',' | b'#' | b'(' => {}
@@ -56,10 +58,14 @@ fn scan_any(buffer: &[u8], mut at: usize) -> Result<Option<(usize, bool)>, Decod
             }
             b'*' | b'~' | b'>' => pending = pending.saturating_add(skipped(mark, text)?.unwrap_or(0)),
             b'%' => pending = pending.saturating_add(pairs(mark, text)?),
-            b'|' => pending = pending.saturating_add(pairs(mark, text)?).saturating_add(1),
+            b'|' => {
+                pending = pending.saturating_add(pairs(mark, text)?).saturating_add(1);
+                if outermost {
+                    outermost_at = Some(1);
+                }
+            }
             other => return Err(DecodeError::PeerUnknownType(other)),
         }
-        outermost = false;
     }
     Ok((at <= buffer.len()).then_some((at, is_error)))
 }

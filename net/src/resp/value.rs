@@ -91,7 +91,7 @@ impl Value {
     /// Writes the value as a server would. Attributes are left out: RESP2 has none, and Redis sends none.
     pub fn write(&self, reply: &mut Reply<'_>) {
         match self {
-            Value::Simple(text) => reply.simple(&String::from_utf8_lossy(text)),
+            Value::Simple(text) => reply.line(b'+', text),
             Value::Error(text) => reply.error_bytes(text),
             Value::Integer(value) => reply.integer(*value),
             Value::Bulk(bytes) => reply.bulk(bytes),
@@ -118,9 +118,7 @@ impl Value {
             Value::Double(value) => reply.double(*value),
             Value::Boolean(value) => reply.boolean(*value),
             Value::BigNumber(digits) => reply.big_number(&String::from_utf8_lossy(digits)),
-            Value::Verbatim { format, text } => {
-                reply.verbatim(&String::from_utf8_lossy(format), &String::from_utf8_lossy(text));
-            }
+            Value::Verbatim { format, text } => reply.verbatim_bytes(format, text),
             Value::Attributed { value, .. } => value.write(reply),
         }
     }

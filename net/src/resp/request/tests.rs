@@ -177,6 +177,27 @@ fn a_large_argument_tells_what_is_missing() {
     assert!(spans.is_empty());
 }
 
+/// The word trick against the plain parser, for every word that starts with the mark or beside it.
+#[test]
+fn short_lines_are_read_as_by_the_plain_parser() {
+    for first in [b'$', b'#', b'%', b'*', 0] {
+        for rest in 0..1u32 << 24 {
+            let [a, b, c, _] = rest.to_le_bytes();
+            let expect = match [first, a, b, c] {
+                [b'$', ones @ b'0'..=b'9', b'\r', _] => Some((u32::from(ones - b'0'), 4)),
+                [b'$', tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r'] => {
+                    Some((u32::from(tens - b'0') * 10 + u32::from(ones - b'0'), 5))
+                }
+                _ => None,
+            };
+            let line = super::short_line::<b'$'>(&[first, a, b, c]).map(|line| (line.number, line.bytes));
+            if line != expect {
+                panic!("{:?}: {line:?} instead of {expect:?}", [first, a, b, c]);
+            }
+        }
+    }
+}
+
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let arg = prop_oneof![
         vec(any::<u8>(), 0..12),
