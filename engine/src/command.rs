@@ -14,9 +14,22 @@
 pub mod error;
 pub mod flags;
 pub mod keys;
+pub mod syntax;
 pub mod table;
 
+mod argument;
+mod expiry;
+mod cluster;
+mod connection;
 mod generic;
+mod help;
+mod keyspace;
+mod server;
+mod many;
+#[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
+mod replay;
 mod string;
 
 use std::future::Future;
@@ -29,7 +42,7 @@ pub use flags::{Categories, Flags};
 pub use keys::KeySpec;
 
 use crate::hypha::Caller;
-use crate::mycel::{Db, Key, Keyspace};
+use crate::mycel::{Db, Key, Keyspace, View};
 
 /// One command, or one subcommand of a container such as CONFIG.
 #[derive(Debug, Clone, Copy)]
@@ -154,6 +167,8 @@ pub struct DataContext<'a> {
     pub keyspace: &'a mut Keyspace,
     /// The database that the connection selected.
     pub db: Db,
+    /// Whether the idle time of keys is left alone (CLIENT NO-TOUCH).
+    pub no_touch: bool,
     /// `proto-max-bulk-len`: bytes a string may grow to.
     pub value_bytes_max: usize,
     /// Lookups that found a key, and that did not; counted by [`DataContext::read`].
@@ -169,7 +184,7 @@ impl<'a> DataContext<'a> {
     #[must_use]
     pub fn first_key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
         match self.first_key {
-            Some((slot, hash)) => Key { bytes, slot, hash },
+            Some((slot, hash)) => Key::from_parts(bytes, slot, hash),
             None => self.key(bytes),
         }
     }
@@ -178,6 +193,25 @@ impl<'a> DataContext<'a> {
     #[must_use]
     pub fn key<'k>(&self, bytes: &'k [u8]) -> Key<'k> {
         Key::new(bytes, self.keyspace.hasher())
+    }
+
+    /// Looks a key up to use its value: counted, and noted as an access.
+    #[inline]
+    pub fn read(&mut self, key: &Key<'_>) -> Option<View<'_>> {
+        let found =
+            if self.no_touch { self.keyspace.peek(self.db, key) } else { self.keyspace.find(self.db, key) };
+        self.hits += u64::from(found.is_some());
+        self.misses += u64::from(found.is_none());
+        found
+    }
+
+    /// Looks a key up to tell something about it: counted, and no access.
+    #[inline]
+    pub fn look(&mut self, key: &Key<'_>) -> Option<View<'_>> {
+        let found = self.keyspace.peek(self.db, key);
+        self.hits += u64::from(found.is_some());
+        self.misses += u64::from(found.is_none());
+        found
     }
 }
 

@@ -1,3 +1,45 @@
-//! Engine.
+//! Mycorrhizal: the backbone of a modular monolith, to embed.
+//!
+//! A thread-per-core, shared-nothing engine. Each core owns a share of the keyspace; cores talk by lock-free channels;
+//! any Redis client can talk to it, or none: an [`Engine`] runs inside the program that starts it.
+//!
+//! ```
+//! use mycorrhizal::{CoreSet, Engine};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let engine = Engine::builder().cores(CoreSet::first(1)).start()?;
+//! let data = engine.handle();
+//!
+//! // Under any executor; this one is as good as tokio.
+//! futures_lite::future::block_on(async {
+//!     data.set("greeting", "hello").await?;
+//!     assert_eq!(data.get("greeting").await?.as_deref(), Some(&b"hello"[..]));
+//!     assert_eq!(data.increment("visits", 2).await?, 2);
+//!     Ok::<(), mycorrhizal::CallError>(())
+//! })?;
+//!
+//! // Or from a plain thread.
+//! let data = data.blocking();
+//! data.set_many(&[("a", "1"), ("b", "2")])?;
+//! assert_eq!(data.get_many(&["a", "b", "c"])?, [Some(b"1".to_vec()), Some(b"2".to_vec()), None]);
+//! assert!(data.delete("a")?);
+//!
+//! engine.shutdown()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | layer | what it is |
+//! |---|---|
+//! | [`hypha`] | the node: cores, connections, what an application holds |
+//! | [`mycel`] | the keyspace and its storage |
+//! | [`command`] | commands as data, and their functions |
 
+pub mod command;
+pub mod hypha;
 pub mod mycel;
+
+pub use hypha::{
+    Addresses, BlockingHandle, Builder, CallError, Condition, CoreError, CoreSet, CoreSetError, Endpoints, Engine,
+    Handle, SetOptions, StartError, Stopper,
+};

@@ -44,7 +44,7 @@ impl KeySpec {
     }
 
     /// The argument indexes of the keys, given how many arguments there are.
-    pub fn positions(&self, count: usize) -> impl Iterator<Item = usize> + use<> {
+    pub fn positions(&self, count: usize) -> impl Iterator<Item = usize> + Clone + use<> {
         let end = match usize::try_from(self.last) {
             Ok(last) => (last + 1).min(count),
             Err(_) => (count + 1).saturating_sub(usize::from(self.last.unsigned_abs())),

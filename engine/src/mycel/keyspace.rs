@@ -67,6 +67,7 @@ pub struct Keyspace {
     databases: Vec<Database>,
     hasher: Hasher,
     now_ms: u64,
+    expired: u64,
     sink: Option<Box<dyn RecordSink>>,
 }
 
@@ -75,7 +76,7 @@ impl Keyspace {
     #[must_use]
     pub fn new(config: KeyspaceConfig) -> Keyspace {
         let databases = (0..config.databases).map(|_| Database::new()).collect();
-        Keyspace { databases, hasher: config.hasher, now_ms: 0, sink: None }
+        Keyspace { databases, hasher: config.hasher, now_ms: 0, expired: 0, sink: None }
     }
 
     /// The number of databases.
@@ -97,6 +98,12 @@ impl Keyspace {
     #[must_use]
     pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
         Key::new(bytes, &self.hasher)
+    }
+
+    /// Keys taken away because their deadline had passed, since the keyspace was made.
+    #[must_use]
+    pub fn expired(&self) -> u64 {
+        self.expired
     }
 
     /// Tells the time, in ms since the Unix epoch: once per turn.
@@ -256,6 +263,9 @@ impl Keyspace {
     /// Takes the entry at a place away and says so.
     pub(super) fn remove_at(&mut self, db: Db, place: Place, cause: Cause) {
         let entry = self.databases[db.index()].remove(place, &self.hasher);
+        if cause == Cause::Expired {
+            self.expired += 1;
+        }
         self.emit(|| Record::Remove { db, key: entry.key(), cause });
     }
 

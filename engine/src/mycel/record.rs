@@ -97,6 +97,21 @@ pub enum Record<'a> {
     },
 }
 
+impl<'a> Record<'a> {
+    /// The key that changed, if the record is about one.
+    #[must_use]
+    pub fn key(&self) -> Option<&'a [u8]> {
+        match *self {
+            Record::Put { key, .. }
+            | Record::Append { key, .. }
+            | Record::WriteAt { key, .. }
+            | Record::Deadline { key, .. }
+            | Record::Remove { key, .. } => Some(key),
+            Record::Clear { .. } | Record::Swap { .. } => None,
+        }
+    }
+}
+
 /// Who is told of every change, in the order of the changes.
 pub trait RecordSink {
     /// Takes note of `record`, which stands for a change that has just happened.

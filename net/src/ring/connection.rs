@@ -79,6 +79,13 @@ impl Connection {
         self.core.release(&self.stream);
     }
 
+    /// Ends receiving: once what has arrived is read, [`Connection::recv`] gives None. Sending goes on.
+    pub fn stop_receiving(&self) {
+        if let Err(error) = self.stream.socket().shutdown(Shutdown::Read) {
+            tracing::trace!(%error, "a connection was gone before it was told to stop receiving");
+        }
+    }
+
     /// Shuts the sending side down once everything appended so far was sent, even if the handle is dropped before.
     pub fn shutdown_after_flush(&self) {
         self.core.shutdown_after_flush(&self.stream);

@@ -1,0 +1,3 @@
+//! Placeholder until the group lands.
+
+pub(super) const COMMANDS: &[super::Command] = &[];

@@ -1,0 +1,245 @@
+//! Whoever sends commands: a connection with its session, or the embedding application.
+
+use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use mycorrhizal_net::resp::Protocol;
+use mycorrhizal_net::ring::Connection;
+
+use super::core::Core;
+use super::settings::OutputLimit;
+use super::topology::CoreId;
+use crate::command::table::Row;
+use crate::mycel::Db;
+
+/// One sender of commands. Belongs to the core that holds it.
+pub struct Caller {
+    /// The core that holds it.
+    pub(crate) core: Rc<Core>,
+    /// What it has told about itself.
+    pub(crate) session: RefCell<Session>,
+    /// Where it is connected.
+    outlet: Outlet,
+    /// Where it came in.
+    pub(crate) port: PortKind,
+    /// Key of its gather in the core.
+    gather: Cell<Option<u32>>,
+}
+
+/// Where replies go.
+enum Outlet {
+    Socket(Connection),
+    Memory(RefCell<Vec<u8>>),
+}
+
+/// The kind of port that a connection came in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PortKind {
+    /// Any key of any core; the node looks like one server.
+    Plain,
+    /// The core's own: its own keys only, everything else is MOVED.
+    Core,
+    /// No port: the embedding application.
+    InProcess,
+}
+
+/// What a connection has told about itself, and what is known of it.
+pub(crate) struct Session {
+    /// Its id, unique in the node's life.
+    pub(crate) id: u64,
+    /// The selected database.
+    pub(crate) db: Db,
+    /// The version of RESP that it speaks.
+    pub(crate) protocol: Protocol,
+    /// Whether it may run commands.
+    pub(crate) authenticated: bool,
+    /// CLIENT SETNAME.
+    pub(crate) name: Vec<u8>,
+    /// CLIENT SETINFO lib-name.
+    pub(crate) library_name: Vec<u8>,
+    /// CLIENT SETINFO lib-ver.
+    pub(crate) library_version: Vec<u8>,
+    /// CLIENT REPLY.
+    pub(crate) replies: ReplyMode,
+    /// CLIENT NO-EVICT.
+    pub(crate) no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub(crate) no_touch: bool,
+    /// Unix time at which it connected, in milliseconds.
+    pub(crate) connected_ms: u64,
+    /// Unix time of its last command, in milliseconds.
+    pub(crate) active_ms: u64,
+    /// Its last command.
+    pub(crate) last_row: Option<&'static Row>,
+    /// Bytes of input that are not parsed yet.
+    pub(crate) input_bytes: usize,
+    /// Set when the connection is to end once what it was sent is out.
+    pub(crate) closing: bool,
+    /// Since when its unsent replies are above the soft limit, Unix milliseconds.
+    pub(crate) over_soft_limit_ms: Option<u64>,
+}
+
+/// CLIENT REPLY.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReplyMode {
+    /// Every command is answered.
+    On,
+    /// None is.
+    Off,
+    /// The next one is not (set by the command that asks for it).
+    SkipNext,
+    /// This one is not.
+    Skip,
+}
+
+impl Caller {
+    /// A connection that has just been accepted.
+    pub(crate) fn connected(core: Rc<Core>, connection: Connection, port: PortKind) -> Self {
+        Self::new(core, Outlet::Socket(connection), port)
+    }
+
+    /// The embedding application, for one call.
+    pub(crate) fn in_process(core: Rc<Core>) -> Self {
+        let caller = Self::new(core, Outlet::Memory(RefCell::default()), PortKind::InProcess);
+        caller.session.borrow_mut().authenticated = true;
+        caller
+    }
+
+    fn new(core: Rc<Core>, outlet: Outlet, port: PortKind) -> Self {
+        let session = Session::new(core.node.next_connection_id(), core.now_ms(), core.settings().requirepass.is_empty());
+        Self { core, session: RefCell::new(session), outlet, port, gather: Cell::new(None) }
+    }
+
+    /// Where replies are appended.
+    #[inline]
+    pub(crate) fn output(&self) -> RefMut<'_, Vec<u8>> {
+        match &self.outlet {
+            Outlet::Socket(connection) => connection.output(),
+            Outlet::Memory(bytes) => bytes.borrow_mut(),
+        }
+    }
+
+    /// The connection, unless the caller is in this process.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        match &self.outlet {
+            Outlet::Socket(connection) => Some(connection),
+            Outlet::Memory(_) => None,
+        }
+    }
+
+    /// The caller's address, as CLIENT LIST writes it.
+    pub(crate) fn peer_address(&self) -> String {
+        let address = self.connection().and_then(|connection| connection.peer_addr().ok());
+        address.map(|address| address.to_string()).unwrap_or_default()
+    }
+
+    /// The address at which it reached this node.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.connection().and_then(|connection| connection.local_addr().ok())
+    }
+
+    /// The cores whose keys it sees: its own on a core port, as in a cluster each node shows its own keys; else all.
+    pub(crate) fn visible_cores(&self) -> Vec<CoreId> {
+        match self.port {
+            PortKind::Core => vec![self.core.id],
+            PortKind::Plain | PortKind::InProcess => self.core.node.topology.cores().collect(),
+        }
+    }
+
+    /// Key of its gather in the core, made at first use.
+    pub(crate) fn gather(&self) -> u32 {
+        self.gather.get().unwrap_or_else(|| {
+            let key = self.core.gathers.borrow_mut().insert(super::gather::Gather::default());
+            let key = u32::try_from(key).expect("connections are fewer than 2^32");
+            self.gather.set(Some(key));
+            key
+        })
+    }
+
+    /// Key of its gather, if it has ever needed one.
+    #[inline]
+    pub(crate) fn existing_gather(&self) -> Option<u32> {
+        self.gather.get()
+    }
+
+    /// Ends the connection at once, whoever asks.
+    pub(crate) fn kill(&self) {
+        self.session.borrow_mut().closing = true;
+        if let Some(connection) = self.connection() {
+            connection.close();
+        }
+    }
+
+    /// Ends the connection because its unsent replies take more than `client-output-buffer-limit`.
+    pub(crate) fn close_over_output_limit(&self) {
+        self.core.counters().output_limit_closed.add(1);
+        tracing::warn!(client = %self.peer_address(), "closed: client-output-buffer-limit reached");
+        self.kill();
+    }
+
+    /// Keeps track of unsent replies above the soft limit, and ends the connection when they stay there.
+    pub(crate) fn check_soft_limit(&self, unsent_bytes: u64, limit: OutputLimit, now_ms: u64) {
+        if limit.soft_bytes == 0 || unsent_bytes <= limit.soft_bytes {
+            self.session.borrow_mut().over_soft_limit_ms = None;
+            return;
+        }
+        let since_ms = *self.session.borrow_mut().over_soft_limit_ms.get_or_insert(now_ms);
+        if now_ms - since_ms > limit.soft_seconds * 1000 {
+            self.close_over_output_limit();
+        }
+    }
+
+    /// Ends the connection once what was received has been answered.
+    pub(crate) fn drain(&self) {
+        self.session.borrow_mut().closing = true;
+        if let Some(connection) = self.connection() {
+            connection.stop_receiving();
+        }
+    }
+
+    /// What is known of the session, to read.
+    pub(crate) fn session(&self) -> Ref<'_, Session> {
+        self.session.borrow()
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let Some(gather) = self.gather.get() {
+            self.core.gathers.borrow_mut().remove(gather as usize);
+        }
+    }
+}
+
+impl Session {
+    fn new(id: u64, now_ms: u64, authenticated: bool) -> Self {
+        Self {
+            id,
+            db: Db::default(),
+            protocol: Protocol::Resp2,
+            authenticated,
+            name: Vec::new(),
+            library_name: Vec::new(),
+            library_version: Vec::new(),
+            replies: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+            connected_ms: now_ms,
+            active_ms: now_ms,
+            last_row: None,
+            input_bytes: 0,
+            closing: false,
+            over_soft_limit_ms: None,
+        }
+    }
+
+    /// RESET: as if it had just connected.
+    pub(crate) fn reset(&mut self, authenticated: bool) {
+        let fresh = Self::new(self.id, self.connected_ms, authenticated);
+        let kept = std::mem::replace(self, fresh);
+        self.active_ms = kept.active_ms;
+        self.library_name = kept.library_name;
+        self.library_version = kept.library_version;
+    }
+}

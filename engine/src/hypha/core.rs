@@ -1,0 +1,431 @@
+//! One core: the partitions it owns, the connections it holds, and its turn.
+//!
+//! ```text
+//!   harvest completions ─▶ before_tasks: clock, mailbox, expiry ─▶ connection tasks ─▶ after_tasks: flush, park
+//! ```
+//!
+//! All state here belongs to the core's own thread. `RefCell`s are borrowed for synchronous stretches only, never over
+//! an await.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use mycorrhizal_net::executor::{Park, Turn};
+use mycorrhizal_net::ring::Ring;
+use slab::Slab;
+
+use super::caller::Caller;
+use super::counter::CoreCounters;
+use super::gather::Gather;
+use super::intent::Intents;
+use super::mesh::{Inbox, Mail, Outboxes};
+use super::node::Node;
+use super::settings::Settings;
+use super::slowlog::{LatencyEvents, SlowLog};
+use super::stopwatch::Stopwatch;
+use super::topology::CoreId;
+use crate::mycel::{Keyspace, Rng};
+
+/// Keys that one turn removes for their deadline at most; more are left to the next turn, so that no turn is long.
+const EXPIRE_KEYS: usize = 200;
+
+/// The shortest time between two turns that do nothing but expire keys.
+const EXPIRE_PAUSE: Duration = Duration::from_millis(2);
+
+/// How long a stopping core waits for its connections to take what they were sent.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// One core of the node.
+pub struct Core {
+    /// Which one.
+    pub(crate) id: CoreId,
+    /// What all cores share.
+    pub(crate) node: Arc<Node>,
+    /// Its network ring.
+    pub(crate) ring: Ring,
+    /// What it owns.
+    pub(crate) data: RefCell<Data>,
+    /// What it has to say to other cores.
+    pub(crate) outboxes: RefCell<Outboxes>,
+    inbox: Inbox,
+    /// Replies on their way to its connections.
+    pub(crate) gathers: RefCell<Slab<Gather>>,
+    answers: RefCell<Slab<PendingAnswer>>,
+    /// Its connections.
+    pub(crate) callers: RefCell<Slab<Rc<Caller>>>,
+    /// Its listening tasks; dropping one stops it.
+    pub(crate) accepting: RefCell<Vec<glommio::Task<()>>>,
+    /// When the core was told to stop, if it was.
+    stopping_since: Cell<Option<Instant>>,
+    /// The settings in force.
+    settings: RefCell<Rc<Settings>>,
+    /// Times commands.
+    pub(crate) stopwatch: RefCell<Stopwatch>,
+    /// Slow commands.
+    pub(crate) slow_log: RefCell<SlowLog>,
+    /// `slowlog-log-slower-than`.
+    pub(crate) slow_threshold_micros: Cell<i64>,
+    /// `latency-monitor-threshold`.
+    pub(crate) latency_threshold_ms: Cell<u64>,
+    /// Chance, for whatever samples.
+    pub(crate) rng: RefCell<Rng>,
+    /// Latency spikes.
+    pub(crate) latency_events: RefCell<LatencyEvents>,
+    /// CLIENT PAUSE, if in force.
+    pub(crate) pause: Cell<Option<Pause>>,
+    /// Unix time of this turn, in milliseconds.
+    now_ms: Cell<u64>,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub(crate) active_expiry: Cell<bool>,
+    expire_after: Cell<Instant>,
+    next_holder: Cell<u64>,
+}
+
+/// The data that a core owns, and the intents on it.
+pub(crate) struct Data {
+    /// Its share of the keyspace.
+    pub(crate) keyspace: Keyspace,
+    /// Keys that a command over several cores holds.
+    pub(crate) intents: Intents,
+    /// Bytes that this core's data may take in this turn: what `maxmemory` leaves beside the other cores.
+    pub(crate) bytes_max: usize,
+    /// `proto-max-bulk-len`.
+    pub(crate) value_bytes_max: usize,
+}
+
+impl Data {
+    /// Whether this core's data takes all that `maxmemory` leaves it.
+    #[inline]
+    pub(crate) fn is_over_budget(&self) -> bool {
+        self.bytes_max != usize::MAX && self.keyspace.used_bytes() > self.bytes_max
+    }
+}
+
+/// CLIENT PAUSE.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pause {
+    /// Unix time at which it ends, in milliseconds.
+    pub(crate) until_ms: u64,
+    /// Whether only writing commands wait.
+    pub(crate) writes_only: bool,
+}
+
+#[derive(Default)]
+struct PendingAnswer {
+    value: Option<Box<dyn Any + Send>>,
+    waker: Option<Waker>,
+}
+
+/// What a call from another core is answered by.
+pub(crate) struct Answerer<R> {
+    to: CoreId,
+    key: usize,
+    result: std::marker::PhantomData<fn(R)>,
+}
+
+impl Core {
+    pub(crate) fn new(id: CoreId, node: Arc<Node>, ring: Ring, inbox: Inbox, keyspace: Keyspace) -> Rc<Self> {
+        let settings = Rc::new(node.settings.clone());
+        let cores = node.topology.core_count();
+        Rc::new(Self {
+            id,
+            data: RefCell::new(Data { keyspace, intents: Intents::default(), bytes_max: usize::MAX, value_bytes_max: usize::MAX }),
+            outboxes: RefCell::new(Outboxes::new(id, cores)),
+            inbox,
+            gathers: RefCell::default(),
+            stopwatch: RefCell::default(),
+            answers: RefCell::default(),
+            callers: RefCell::default(),
+            accepting: RefCell::default(),
+            stopping_since: Cell::new(None),
+            slow_log: RefCell::new(SlowLog::new(settings.slowlog_max_len)),
+            slow_threshold_micros: Cell::new(settings.slowlog_log_slower_than),
+            latency_threshold_ms: Cell::new(settings.latency_monitor_threshold),
+            rng: RefCell::new(Rng::new(node.started_ms ^ u64::from(id.0) << 48)),
+            latency_events: RefCell::default(),
+            settings: RefCell::new(settings),
+            pause: Cell::new(None),
+            now_ms: Cell::new(0),
+            active_expiry: Cell::new(true),
+            expire_after: Cell::new(ring.now()),
+            ring,
+            next_holder: Cell::new(0),
+            node,
+        })
+    }
+
+    /// This core's counters.
+    #[inline]
+    pub(crate) fn counters(&self) -> &CoreCounters {
+        &self.node.counters[self.id.index()]
+    }
+
+    /// Unix time of this turn, in milliseconds.
+    #[inline]
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ms.get()
+    }
+
+    /// The settings in force.
+    #[inline]
+    pub(crate) fn settings(&self) -> Rc<Settings> {
+        Rc::clone(&self.settings.borrow())
+    }
+
+    /// Puts other settings in force on this core.
+    pub(crate) fn set_settings(&self, settings: Settings) {
+        self.slow_log.borrow_mut().set_max(settings.slowlog_max_len);
+        self.slow_threshold_micros.set(settings.slowlog_log_slower_than);
+        self.latency_threshold_ms.set(settings.latency_monitor_threshold);
+        *self.settings.borrow_mut() = Rc::new(settings);
+        self.set_budget();
+    }
+
+    /// A number no other intent holder of this core has.
+    pub(crate) fn next_holder(&self) -> u64 {
+        self.next_holder.set(self.next_holder.get() + 1);
+        self.next_holder.get()
+    }
+
+    /// Runs `work` on another core (or this one) and returns what it returned.
+    pub(crate) async fn call<R: Send + 'static>(
+        self: &Rc<Self>,
+        target: CoreId,
+        work: impl FnOnce(&Rc<Self>) -> R + Send + 'static,
+    ) -> R {
+        if target == self.id {
+            return work(self);
+        }
+        self.call_later(target, move |core, answerer: Answerer<R>| answerer.answer(core, work(core))).await
+    }
+
+    /// Runs `work` on every core of `targets` at once; the results stand in their order.
+    pub(crate) async fn call_all<R: Send + 'static>(
+        self: &Rc<Self>,
+        targets: &[CoreId],
+        work: impl FnOnce(&Rc<Self>) -> R + Send + Clone + 'static,
+    ) -> Vec<R> {
+        let calls: Vec<_> = targets.iter().map(|&target| self.post(target, work.clone())).collect();
+        let mut results = Vec::with_capacity(calls.len());
+        for call in calls {
+            results.push(self.answer::<R>(call).await);
+        }
+        results
+    }
+
+    /// Runs `work` on another core; the answer comes when `work` uses the [`Answerer`], which it may keep.
+    pub(crate) async fn call_later<R: Send + 'static>(
+        self: &Rc<Self>,
+        target: CoreId,
+        work: impl FnOnce(&Rc<Self>, Answerer<R>) + Send + 'static,
+    ) -> R {
+        let key = self.send_call(target, work);
+        self.answer(key).await
+    }
+
+    fn post<R: Send + 'static>(
+        self: &Rc<Self>,
+        target: CoreId,
+        work: impl FnOnce(&Rc<Self>) -> R + Send + 'static,
+    ) -> usize {
+        self.send_call(target, move |core, answerer: Answerer<R>| answerer.answer(core, work(core)))
+    }
+
+    fn send_call<R: Send + 'static>(
+        self: &Rc<Self>,
+        target: CoreId,
+        work: impl FnOnce(&Rc<Self>, Answerer<R>) + Send + 'static,
+    ) -> usize {
+        let key = self.answers.borrow_mut().insert(PendingAnswer::default());
+        let answerer = Answerer { to: self.id, key, result: std::marker::PhantomData };
+        if target == self.id {
+            work(self, answerer);
+        } else {
+            let call = Box::new(move |core: &Rc<Self>| work(core, answerer));
+            self.outboxes.borrow_mut().mail(target).calls.push(call);
+        }
+        key
+    }
+
+    async fn answer<R: 'static>(&self, key: usize) -> R {
+        std::future::poll_fn(|context| {
+            let mut answers = self.answers.borrow_mut();
+            let pending = &mut answers[key];
+            let Some(value) = pending.value.take() else {
+                pending.waker = Some(context.waker().clone());
+                return Poll::Pending;
+            };
+            answers.remove(key);
+            Poll::Ready(*value.downcast::<R>().expect("an answer has the type of its call"))
+        })
+        .await
+    }
+
+    fn deliver(&self, key: usize, value: Box<dyn Any + Send>) {
+        let mut answers = self.answers.borrow_mut();
+        let pending = &mut answers[key];
+        pending.value = Some(value);
+        let waker = pending.waker.take();
+        drop(answers);
+        self.wake(waker);
+    }
+
+    /// Wakes a task of this core, and keeps the core from parking over it.
+    pub(crate) fn wake(&self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            self.ring.note_wake();
+            waker.wake();
+        }
+    }
+
+    fn read_mail(self: &Rc<Self>, mut mail: Box<Mail>) {
+        self.run_requests(mail.from, &mail.requests);
+        for (ticket, reply) in mail.replies.iter() {
+            self.answer_piece(ticket, reply);
+        }
+        for call in mail.calls.drain(..) {
+            call(self);
+        }
+        self.outboxes.borrow_mut().recycle(mail);
+    }
+
+    /// Works out what `maxmemory` leaves for this core.
+    fn set_budget(&self) {
+        let settings = self.settings.borrow();
+        let max = settings.maxmemory;
+        let mut data = self.data.borrow_mut();
+        data.value_bytes_max = usize::try_from(settings.proto_max_bulk_len).unwrap_or(usize::MAX);
+        data.bytes_max = if max == 0 {
+            usize::MAX
+        } else {
+            let own = self.counters().data_bytes.read();
+            let others = self.node.sum(|core| core.data_bytes.read() + core.buffer_bytes.read()).saturating_sub(own);
+            usize::try_from(max.saturating_sub(others)).unwrap_or(usize::MAX)
+        };
+    }
+
+    fn expire(&self) {
+        let now = self.ring.now();
+        let mut data = self.data.borrow_mut();
+        let due = data.keyspace.next_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms());
+        if due && self.active_expiry.get() && now >= self.expire_after.get() {
+            let expired = data.keyspace.expire_due(EXPIRE_KEYS);
+            self.expire_after.set(if expired.count == EXPIRE_KEYS { now } else { now + EXPIRE_PAUSE });
+        }
+    }
+
+    /// When this core must wake for its keys' deadlines.
+    fn next_expiry(&self) -> Option<Instant> {
+        let deadline_ms = self.data.borrow().keyspace.next_deadline_ms().filter(|_| self.active_expiry.get())?;
+        let due = self.ring.now() + Duration::from_millis(deadline_ms.saturating_sub(self.now_ms()));
+        Some(due.max(self.expire_after.get()))
+    }
+
+    /// Takes note of the time, and of what `maxmemory` leaves.
+    pub(crate) fn begin_turn(&self) {
+        let now_ms = super::clock::unix_ms();
+        self.now_ms.set(now_ms);
+        self.data.borrow_mut().keyspace.set_now(now_ms);
+        self.counters().sample(now_ms, || self.node.used_bytes());
+        self.set_budget();
+    }
+
+    /// Closes connections that have been idle for too long, or over their soft limit.
+    pub(crate) fn keep_house(&self) {
+        let callers: Vec<Rc<Caller>> = self.callers.borrow().iter().map(|(_, caller)| Rc::clone(caller)).collect();
+        let settings = self.settings();
+        let mut buffer_bytes = 0;
+        for caller in callers {
+            let Some(connection) = caller.connection() else { continue };
+            let unsent = connection.unsent_bytes() as u64;
+            buffer_bytes += unsent + caller.session().input_bytes as u64;
+            let idle_ms = self.now_ms().saturating_sub(caller.session().active_ms);
+            if settings.timeout > 0 && idle_ms > settings.timeout * 1000 {
+                caller.kill();
+            } else {
+                caller.check_soft_limit(unsent, settings.client_output_buffer_limit_normal, self.now_ms());
+            }
+        }
+        self.counters().buffer_bytes.set(buffer_bytes);
+    }
+
+    /// The node stops: no more connections, and those there are end when they have been answered.
+    fn drain(&self) {
+        if self.stopping_since.get().is_none() {
+            self.stopping_since.set(Some(self.ring.now()));
+            self.accepting.borrow_mut().clear();
+            for (_, caller) in &*self.callers.borrow() {
+                caller.drain();
+            }
+        }
+    }
+
+    fn park_while_stopping(&self) -> Park {
+        let Some(since) = self.stopping_since.get() else { return Park::Now };
+        let deadline = since + DRAIN;
+        if self.callers.borrow().is_empty() || self.ring.now() >= deadline {
+            return Park::Stop;
+        }
+        Park::Until(Some(deadline))
+    }
+
+    /// Makes the counters that describe a state, rather than count events, speak of this moment.
+    pub(crate) fn publish(&self) {
+        let data = self.data.borrow();
+        let counters = self.counters();
+        counters.data_bytes.set(data.keyspace.used_bytes() as u64);
+        counters.expired.set(data.keyspace.expired());
+        let ring = self.ring.stats();
+        counters.received_bytes.set(ring.received_bytes);
+        counters.sent_bytes.set(ring.sent_bytes);
+    }
+}
+
+impl<R: Send + 'static> Answerer<R> {
+    /// Sends the answer to the core that called.
+    pub(crate) fn answer(self, core: &Rc<Core>, value: R) {
+        let key = self.key;
+        if self.to == core.id {
+            return core.deliver(key, Box::new(value));
+        }
+        let call = Box::new(move |caller: &Rc<Core>| caller.deliver(key, Box::new(value)));
+        core.outboxes.borrow_mut().mail(self.to).calls.push(call);
+    }
+}
+
+/// The core's part in each turn of its ring.
+pub(crate) struct CoreTurn(pub(crate) Rc<Core>);
+
+impl Turn for CoreTurn {
+    fn before_tasks(&self) {
+        let core = &self.0;
+        core.begin_turn();
+        while let Some(mail) = core.inbox.mails.try_recv() {
+            core.read_mail(mail);
+        }
+        while let Ok(call) = core.inbox.calls.try_recv() {
+            call(core);
+        }
+        core.expire();
+        if core.node.is_stopping() {
+            core.drain();
+        }
+    }
+
+    fn after_tasks(&self) -> Park {
+        let core = &self.0;
+        core.publish();
+        let held_back = core.outboxes.borrow_mut().flush(&core.node.posts, &core.ring);
+        if core.node.is_stopping() {
+            return core.park_while_stopping();
+        }
+        if held_back || !core.inbox.is_empty() {
+            return Park::Now;
+        }
+        Park::Until(core.next_expiry())
+    }
+}

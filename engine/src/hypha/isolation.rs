@@ -1,0 +1,185 @@
+//! Commands over keys of several cores that must be all or nothing: RENAME, COPY, MSETNX and the like.
+//!
+//! ```text
+//!   take intents on the owners, in core order
+//!   copy the named keys here, into a scratch keyspace
+//!   apply the command to the scratch keyspace; its effect records say what changed
+//!   replay each record on the owner of its key
+//!   drop the intents
+//! ```
+//!
+//! So the command's function is the same that runs when one core owns all keys, and nobody sees a half: whoever names
+//! one of the keys meanwhile waits on its owner.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use mycorrhizal_net::resp::{Args, Reply};
+
+use super::core::Core;
+use super::intent::{Holder, Scope};
+use super::mesh::RequestContext;
+use super::topology::CoreId;
+use crate::command::table::Row;
+use crate::command::{Apply, CommandError, DataContext, Flags, keys};
+use crate::mycel::{Db, Keyspace, KeyspaceConfig, NewValue, Record, RecordBuffer, Slot, Value};
+
+/// Runs `row` over keys of several cores and appends its reply to `out`.
+///
+/// # Errors
+/// What the command itself refuses; nothing has changed then.
+pub(crate) async fn run(
+    core: &Rc<Core>,
+    row: &'static Row,
+    apply: Apply,
+    context: RequestContext,
+    args: Args<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), CommandError> {
+    if row.command.flags.has(Flags::DENYOOM) && core.data.borrow().is_over_budget() {
+        return Err(CommandError::OutOfMemory);
+    }
+    let mut owners: BTreeMap<CoreId, Vec<Vec<u8>>> = BTreeMap::new();
+    for key in keys::keys(row.command.keys, args) {
+        owners.entry(core.node.topology.owner(Slot::of(key))).or_default().push(key.to_vec());
+    }
+    let scopes: Vec<(CoreId, Scope)> = owners.iter().map(|(&owner, keys)| (owner, Scope::Keys(keys.clone()))).collect();
+    let intents = Intents::take(core, scopes).await;
+    let mut scratch = Scratch::new(core);
+    for (owner, keys) in owners {
+        let copies = core.call(owner, move |core| copy_out(core, &keys)).await;
+        scratch.load(&copies);
+    }
+    let result = scratch.apply(core, apply, context, args, out);
+    if result.is_ok() {
+        for (owner, records) in scratch.changes(core) {
+            core.call(owner, move |core| replay(core, &records)).await;
+        }
+    }
+    intents.release(core).await;
+    result
+}
+
+/// Runs `work` on every core of the node while nothing else touches any data: SWAPDB, FLUSHALL.
+pub(crate) async fn run_on_all(core: &Rc<Core>, work: impl FnOnce(&Rc<Core>) + Send + Clone + 'static) {
+    let cores: Vec<CoreId> = core.node.topology.cores().collect();
+    let intents = Intents::take(core, cores.iter().map(|&owner| (owner, Scope::Everything)).collect()).await;
+    core.call_all(&cores, work).await;
+    intents.release(core).await;
+}
+
+/// Intents that are held on several cores.
+struct Intents {
+    holder: Holder,
+    owners: Vec<CoreId>,
+}
+
+impl Intents {
+    /// Takes intents in the order of `scopes`, which must be that of the cores.
+    async fn take(core: &Rc<Core>, scopes: Vec<(CoreId, Scope)>) -> Self {
+        let holder = Holder { core: core.id, number: core.next_holder() };
+        let owners = scopes.iter().map(|(owner, _)| *owner).collect();
+        for (owner, scope) in scopes {
+            core.call_later(owner, move |owner, answerer| {
+                let here = Rc::clone(owner);
+                let granted = Box::new(move || answerer.answer(&here, ()));
+                owner.data.borrow_mut().intents.take(holder, scope, granted);
+            })
+            .await;
+        }
+        Self { holder, owners }
+    }
+
+    async fn release(self, core: &Rc<Core>) {
+        let holder = self.holder;
+        core.call_all(&self.owners, move |core| {
+            core.data.borrow_mut().intents.drop_held(holder);
+            core.run_deferred();
+        })
+        .await;
+    }
+}
+
+/// Copies of keys in all databases, as records that put them.
+fn copy_out(core: &Rc<Core>, keys: &[Vec<u8>]) -> RecordBuffer {
+    let mut data = core.data.borrow_mut();
+    let keyspace = &mut data.keyspace;
+    let mut copies = RecordBuffer::new();
+    for key in keys {
+        for db in (0..keyspace.databases()).map(Db::new) {
+            let Some(view) = keyspace.peek(db, &keyspace.key(key)) else { continue };
+            let value = match view.value() {
+                Value::Bytes(bytes) => NewValue::Bytes(bytes),
+                Value::Int(number) => NewValue::Int(number),
+            };
+            copies.push(&Record::Put { db, key, value, deadline_ms: view.deadline_ms() });
+        }
+    }
+    copies
+}
+
+fn replay(core: &Rc<Core>, records: &RecordBuffer) {
+    let mut data = core.data.borrow_mut();
+    for record in records {
+        if let Err(error) = data.keyspace.replay(&record) {
+            // Its deadline has passed since it was copied out: it is gone, as the record says it should be.
+            tracing::debug!(%error, "a key went by itself while a command held it");
+        }
+    }
+}
+
+/// A keyspace that holds only the keys of one command, and the records of what the command changed.
+struct Scratch {
+    keyspace: Keyspace,
+    records: Rc<RefCell<RecordBuffer>>,
+}
+
+impl Scratch {
+    fn new(core: &Core) -> Self {
+        let databases = core.data.borrow().keyspace.databases();
+        let mut keyspace = Keyspace::new(KeyspaceConfig { databases, hasher: core.node.hasher.clone() });
+        keyspace.set_now(core.now_ms());
+        Self { keyspace, records: Rc::default() }
+    }
+
+    fn load(&mut self, copies: &RecordBuffer) {
+        for record in copies {
+            self.keyspace.replay(&record).expect("a copy is put into a keyspace with as many databases");
+        }
+    }
+
+    fn apply(
+        &mut self,
+        core: &Core,
+        apply: Apply,
+        context: RequestContext,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CommandError> {
+        self.keyspace.set_sink(Some(Box::new(Rc::clone(&self.records))));
+        let mut data = DataContext {
+            keyspace: &mut self.keyspace,
+            db: context.db,
+            no_touch: context.no_touch,
+            value_bytes_max: core.data.borrow().value_bytes_max,
+            hits: 0,
+            misses: 0,
+            first_key: None,
+        };
+        let result = apply(&mut data, args, &mut Reply::new(out, context.protocol));
+        core.counters().hits.add(data.hits);
+        core.counters().misses.add(data.misses);
+        result
+    }
+
+    /// What the command changed, by the owner of the key.
+    fn changes(&self, core: &Core) -> BTreeMap<CoreId, RecordBuffer> {
+        let mut changes: BTreeMap<CoreId, RecordBuffer> = BTreeMap::new();
+        for record in &*self.records.borrow() {
+            let key = record.key().expect("commands over keys change keys");
+            changes.entry(core.node.topology.owner(Slot::of(key))).or_default().push(&record);
+        }
+        changes
+    }
+}

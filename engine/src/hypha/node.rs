@@ -1,0 +1,103 @@
+//! What all cores of a node share: immutable facts, single-writer counters, and the ways to reach each core. *Node*.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::counter::CoreCounters;
+use super::mesh::Post;
+use super::settings::Settings;
+use super::topology::Topology;
+use crate::mycel::Hasher;
+
+/// The shared part of a node.
+pub(crate) struct Node {
+    /// Who owns what, and who is reached where.
+    pub(crate) topology: Topology,
+    /// How each core is reached.
+    pub(crate) posts: Vec<Post>,
+    /// What each core counts.
+    pub(crate) counters: Vec<CoreCounters>,
+    /// Hashes keys alike on every core.
+    pub(crate) hasher: Hasher,
+    /// The settings at start; each core holds its own current copy.
+    pub(crate) settings: Settings,
+    /// Unix time at start, in milliseconds.
+    pub(crate) started_ms: u64,
+    /// The processors that the cores are pinned to.
+    pub(crate) processors: Vec<usize>,
+    /// Where CONFIG REWRITE writes, if the node was started from a file.
+    pub(crate) config_file: Option<PathBuf>,
+    /// The last connection id given out.
+    pub(crate) connection_ids: AtomicU64,
+    /// Connections open on all cores; bounded by `maxclients`.
+    pub(crate) connections: AtomicU64,
+    /// Set once, when the node is to stop.
+    stopping: AtomicBool,
+    /// Told when a client asks the node to stop.
+    stop_requests: async_channel::Sender<()>,
+}
+
+impl Node {
+    #[expect(clippy::too_many_arguments, reason = "made in one place, from parts that have no other home")]
+    pub(crate) fn new(
+        topology: Topology,
+        posts: Vec<Post>,
+        hasher: Hasher,
+        settings: Settings,
+        started_ms: u64,
+        processors: Vec<usize>,
+        config_file: Option<PathBuf>,
+        stop_requests: async_channel::Sender<()>,
+    ) -> Self {
+        let counters = topology.cores().map(|_| CoreCounters::new()).collect();
+        Self {
+            topology,
+            posts,
+            counters,
+            hasher,
+            settings,
+            started_ms,
+            processors,
+            config_file,
+            connection_ids: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            stop_requests,
+        }
+    }
+
+    /// The next connection id, from 1.
+    pub(crate) fn next_connection_id(&self) -> u64 {
+        self.connection_ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether the node is on its way down.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Makes every core drain and stop.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        for post in &self.posts {
+            post.waker.wake();
+        }
+        self.stop_requests.close();
+    }
+
+    /// Asks whoever started the node to stop it (SHUTDOWN).
+    pub(crate) fn request_stop(&self) {
+        // A full or closed channel means that somebody has asked before.
+        drop(self.stop_requests.try_send(()));
+    }
+
+    /// Bytes of all data and of all client buffers.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.sum(|core| core.data_bytes.read() + core.buffer_bytes.read())
+    }
+
+    /// The sum over all cores of what `pick` reads.
+    pub(crate) fn sum(&self, pick: impl Fn(&CoreCounters) -> u64) -> u64 {
+        self.counters.iter().map(pick).sum()
+    }
+}
