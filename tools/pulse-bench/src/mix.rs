@@ -4,6 +4,7 @@
 //! (`mset` alike), or a command template in quotes, `"HSET {key} field {value}"` or `"…":WEIGHT`.
 //! A weight is a whole number; without one it is 1.
 
+use std::fmt;
 use std::str::FromStr;
 
 use crate::random::Random;
@@ -59,6 +60,27 @@ impl Mix {
     pub fn picker(&self) -> Picker {
         let weights = self.items.iter().map(|(_, weight)| f64::from(*weight)).collect::<Vec<f64>>();
         Picker::new(&weights)
+    }
+}
+
+impl fmt::Display for Mix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (command, weight)) in self.items.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{command}:{weight}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for CommandSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mget(keys) => write!(f, "mget:{keys}"),
+            Self::Mset(keys) => write!(f, "mset:{keys}"),
+            Self::Raw(words) => write!(f, "\"{}\"", words.join(" ")),
+            named => f.write_str(&format!("{named:?}").to_lowercase()),
+        }
     }
 }
 

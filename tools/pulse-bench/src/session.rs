@@ -136,7 +136,7 @@ impl<'a> Session<'a> {
             None => Ok(()),
             Some((text, _)) => Err(BenchError::PeerRefused {
                 endpoint: self.endpoints[0].clone(),
-                command: "SET, while the keyspace was filled,".into(),
+                command: "SET while the keyspace was filled".into(),
                 text: String::from_utf8_lossy(text).into_owned(),
             }),
         }

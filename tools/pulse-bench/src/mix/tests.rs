@@ -32,6 +32,12 @@ fn templates_stand_in_quotes() {
 }
 
 #[test]
+fn a_mix_goes_around() {
+    let text = "get:9,incr:1,mget:5:3,\"HSET {key} f {value}\":2";
+    assert_eq!(text.parse::<Mix>().unwrap().to_string(), text);
+}
+
+#[test]
 fn mistakes_are_named() {
     let check = |text: &str, part: &str| {
         let error = parse(text).unwrap_err();
