@@ -111,7 +111,7 @@ fn step(rehearsal: &mut Rehearsal, records: &RefCell<RecordBuffer>, mut dice: Di
             rehearsal.db = Db::new(u16::try_from(dice.below(usize::from(DATABASES))).unwrap());
             let (row, words) = dice.command();
             let before = changes(records);
-            let bytes: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            let bytes: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
             let result = rehearsal.run(&bytes);
             let line = words.join(" ");
             if let Err(error) = &result {

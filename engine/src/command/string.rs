@@ -3,7 +3,8 @@
 //! | module | commands |
 //! |---|---|
 //! | `read` | GET, MGET, STRLEN, GETRANGE, SUBSTR |
-//! | `write` | SET, SETNX, SETEX, PSETEX, GETSET, GETDEL, GETEX, MSET, MSETNX |
+//! | `set` | SET |
+//! | `write` | SETNX, SETEX, PSETEX, GETSET, GETDEL, GETEX, MSET, MSETNX |
 //! | `edit` | APPEND, SETRANGE |
 //! | `count` | INCR, DECR, INCRBY, DECRBY, INCRBYFLOAT (`extended` and `natural` compute for it) |
 //! | `lcs` | LCS |
@@ -16,6 +17,7 @@ mod extended;
 mod lcs;
 mod natural;
 mod read;
+mod set;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -251,7 +253,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.with(Flags::DENYOOM),
         categories: Categories::STRING,
         keys: &[KeySpec::one(SET_ACCESS)],
-        run: Run::Data { apply: write::set, spread: Spread::Single },
+        run: Run::Data { apply: set::set, spread: Spread::Single },
         ..Command::ROW
     },
     Command {

@@ -140,9 +140,9 @@ impl Table {
         while i > 0 && j > 0 {
             if first[i - 1] != second[j - 1] {
                 if self.length(i - 1, j) > self.length(i, j - 1) {
-                    i -= 1
+                    i -= 1;
                 } else {
-                    j -= 1
+                    j -= 1;
                 }
                 continue;
             }

@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn ranges_are_cut_to_the_string() {
         let check = |start, end, expect: &str| {
-            assert_eq!(range(b"abcd", start, end), expect.as_bytes(), "{start} {end}")
+            assert_eq!(range(b"abcd", start, end), expect.as_bytes(), "{start} {end}");
         };
         check(0, 3, "abcd");
         check(0, -1, "abcd");
