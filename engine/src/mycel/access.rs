@@ -146,13 +146,16 @@ impl<'a> Occupied<'a> {
     /// Writes a new value, in place where it fits.
     pub fn replace(&mut self, value: NewValue<'_>, deadline: Deadline) {
         let (value, clock) = (value.decided(), self.keyspace.clock());
-        let deadline_ms = self.keyspace.database_mut(self.db).change(self.place, |entry| {
-            let deadline_ms = deadline.resolve(entry.deadline_ms());
-            entry.replace(value, deadline_ms);
-            entry.set_clock(clock);
-            deadline_ms
-        });
+        let current_ms = self.deadline_ms();
+        let deadline_ms = deadline.resolve(current_ms);
         let (db, key) = (self.db, self.key.bytes());
+        let database = self.keyspace.database_mut(db);
+        if deadline_ms != current_ms || !database.overwrite(self.place, value, clock) {
+            database.change(self.place, |entry| {
+                entry.replace(value, deadline_ms);
+                entry.set_clock(clock);
+            });
+        }
         self.keyspace.emit(|| Record::Put { db, key, value, deadline_ms });
     }
 

@@ -76,6 +76,12 @@ impl Database {
         Some(&self.partition(slot.partition())?.tables[slot.within()])
     }
 
+    /// The same, to note accesses in.
+    #[inline]
+    pub(super) fn table_mut(&mut self, slot: Slot) -> Option<&mut Table> {
+        Some(&mut self.partitions[slot.partition()].as_deref_mut()?.tables[slot.within()])
+    }
+
     /// Where `key` is.
     #[inline]
     pub(super) fn find(&self, key: &Key<'_>) -> Option<Place> {
@@ -94,6 +100,12 @@ impl Database {
     #[inline]
     pub(super) fn touch(&mut self, place: Place, clock: u8) {
         entry_mut(held_mut(&mut self.partitions, place.slot), place).set_clock(clock);
+    }
+
+    /// Writes a value over one of the same shape; says whether it could. Nothing that is counted changes.
+    #[inline]
+    pub(super) fn overwrite(&mut self, place: Place, value: NewValue<'_>, clock: u8) -> bool {
+        entry_mut(held_mut(&mut self.partitions, place.slot), place).overwrite(value, clock)
     }
 
     /// A key that is due before or at `now_ms`, one with the earliest deadline of its partition.

@@ -158,6 +158,12 @@ impl EntryBox {
         unsafe { std::slice::from_raw_parts(start, shape.key_len) }
     }
 
+    /// Whether the key is this one.
+    #[inline]
+    pub(super) fn has_key(&self, key: &[u8]) -> bool {
+        same(self.key(), key)
+    }
+
     /// The value.
     #[inline]
     pub(super) fn value(&self) -> Value<'_> {
@@ -198,6 +204,12 @@ impl EntryBox {
         Some(unsafe { word.read() })
     }
 
+    /// Whether the deadline lies before `now_ms`.
+    #[inline]
+    pub(super) fn is_past(&self, now_ms: u64) -> bool {
+        self.deadline_ms().is_some_and(|deadline_ms| deadline_ms < now_ms)
+    }
+
     /// The eviction bits.
     #[inline]
     pub(super) fn clock(&self) -> u8 {
@@ -226,6 +238,24 @@ impl EntryBox {
     pub(super) fn bytes(&self) -> usize {
         let own = self.shape().size();
         self.buffer().map_or(own, |buffer| own + size_of::<Buffer>() + buffer.bytes.capacity())
+    }
+
+    /// Writes a new value over one of the same shape and keeps the deadline, so that no size changes; says whether
+    /// it could. The way of nearly every SET of a key that is there and of every INCR.
+    #[inline]
+    pub(super) fn overwrite(&mut self, value: NewValue<'_>, clock: u8) -> bool {
+        let header = self.header();
+        match value {
+            NewValue::Bytes(bytes)
+                if header.flags & PAYLOAD == 0 && header.value_len as usize == bytes.len() =>
+            {
+                self.inline_mut().copy_from_slice(bytes);
+            }
+            NewValue::Int(number) if header.flags & (PAYLOAD | BUFFER) == PAYLOAD => self.write_int(number),
+            _ => return false,
+        }
+        self.set_header(Header { flags: header.flags & !EDITED, clock, ..header });
+        true
     }
 
     /// Writes a new value and deadline, in place where the key need not move. The clock stays.
@@ -522,6 +552,21 @@ impl Drop for EntryBox {
         // SAFETY: the invariant: made by this allocator with this layout, live until here and unreachable after.
         unsafe { dealloc(self.at(0), layout) };
     }
+}
+
+/// Whether two keys are equal. Those of 8 to 16 bytes are compared as two words that together hold every byte.
+#[inline]
+fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    if left.len() <= 16
+        && let (Some(left_first), Some(right_first)) = (left.first_chunk::<8>(), right.first_chunk::<8>())
+        && let (Some(left_last), Some(right_last)) = (left.last_chunk::<8>(), right.last_chunk::<8>())
+    {
+        return left_first == right_first && left_last == right_last;
+    }
+    left == right
 }
 
 /// Replaces the content of a buffer, and the buffer with it when it is far too large or too small.

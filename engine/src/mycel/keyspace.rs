@@ -14,7 +14,7 @@
 use super::access::{Entry, Occupied, Vacant, View};
 use super::database::Database;
 use super::key::{Hasher, Key};
-use super::partition::Place;
+use super::partition::{self, Place};
 use super::record::{Cause, Record, RecordSink};
 use super::value::NewValue;
 
@@ -135,11 +135,16 @@ impl Keyspace {
     /// Looks a key up for reading and notes the access.
     #[inline]
     pub fn find(&mut self, db: Db, key: &Key<'_>) -> Option<View<'_>> {
-        let place = self.find_live(db, key)?;
-        let clock = self.clock();
-        let database = self.database_mut(db);
-        database.touch(place, clock);
-        Some(View::new(database.entry(place)))
+        let (now_ms, clock, slot) = (self.now_ms, self.clock(), key.slot());
+        let table = self.database_mut(db).table_mut(slot)?;
+        let bucket = partition::find(table, key)?;
+        let entry = table.get_bucket_mut(bucket)?;
+        if entry.is_past(now_ms) {
+            self.expire(db, Place { slot, hash: key.hash(), bucket });
+            return None;
+        }
+        entry.set_clock(clock);
+        self.database(db).table(slot)?.get_bucket(bucket).map(View::new)
     }
 
     /// Looks a key up for reading and leaves no trace: no access is noted, and nothing is taken away.
@@ -148,7 +153,7 @@ impl Keyspace {
     pub fn peek(&self, db: Db, key: &Key<'_>) -> Option<View<'_>> {
         let database = self.database(db);
         let entry = database.entry(database.find(key)?);
-        if self.is_past(entry.deadline_ms()) { None } else { Some(View::new(entry)) }
+        if entry.is_past(self.now_ms) { None } else { Some(View::new(entry)) }
     }
 
     /// Removes a key; says whether it was there.
@@ -277,23 +282,26 @@ impl Keyspace {
         }
     }
 
-    #[inline]
-    pub(super) fn is_past(&self, deadline_ms: Option<u64>) -> bool {
-        deadline_ms.is_some_and(|deadline_ms| deadline_ms < self.now_ms)
-    }
-
     /// Where `key` is, unless its deadline has passed: then it is taken away.
-    #[inline]
+    #[inline(always)]
     fn find_live(&mut self, db: Db, key: &Key<'_>) -> Option<Place> {
-        let database = self.database(db);
-        let place = database.find(key)?;
-        if self.is_past(database.entry(place).deadline_ms()) {
-            self.remove_at(db, place, Cause::Expired);
+        let table = self.database(db).table(key.slot())?;
+        let bucket = partition::find(table, key)?;
+        let past = table.get_bucket(bucket).is_some_and(|entry| entry.is_past(self.now_ms));
+        let place = Place { slot: key.slot(), hash: key.hash(), bucket };
+        if past {
+            self.expire(db, place);
             return None;
         }
         Some(place)
     }
 
+    #[cold]
+    fn expire(&mut self, db: Db, place: Place) {
+        self.remove_at(db, place, Cause::Expired);
+    }
+
+    #[inline]
     fn first_due(&self, db: Db) -> Option<Place> {
         self.database(db).first_due(self.now_ms.checked_sub(1)?)
     }

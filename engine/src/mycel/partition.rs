@@ -44,10 +44,11 @@ pub(super) fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }
 
-/// The bucket of `key`.
-#[inline]
+/// The bucket of `key`. Kept out of line, so that the probing is there once and whole and everything around it
+/// may be inlined.
+#[inline(never)]
 pub(super) fn find(table: &Table, key: &Key<'_>) -> Option<usize> {
-    table.find_bucket_index(spread(key.hash()), |entry| entry.key() == key.bytes())
+    table.find_bucket_index(spread(key.hash()), |entry| entry.has_key(key.bytes()))
 }
 
 /// Inserts an entry whose key is not there yet.

@@ -110,11 +110,7 @@ impl Keyspace {
     /// Visits up to `limit` keys of a slot, for CLUSTER GETKEYSINSLOT.
     pub fn for_each_in_slot(&self, db: Db, slot: Slot, limit: usize, mut visit: impl FnMut(View<'_>)) {
         let entries = self.database(db).table(slot).into_iter().flatten();
-        entries
-            .filter(|entry| !self.is_past(entry.deadline_ms()))
-            .take(limit)
-            .map(View::new)
-            .for_each(&mut visit);
+        entries.filter(|entry| !entry.is_past(self.now_ms())).take(limit).map(View::new).for_each(&mut visit);
     }
 
     /// Visits all keys of a database, for KEYS.
@@ -129,12 +125,12 @@ impl Keyspace {
         let database = self.database(db);
         (0..DRAWS)
             .map_while(|_| draw(database, rng))
-            .find(|entry| !self.is_past(entry.deadline_ms()))
+            .find(|entry| !entry.is_past(self.now_ms()))
             .map(View::new)
     }
 
     fn show(&self, entry: &EntryBox, visit: &mut impl FnMut(View<'_>)) {
-        if !self.is_past(entry.deadline_ms()) {
+        if !entry.is_past(self.now_ms()) {
             visit(View::new(entry));
         }
     }
