@@ -1,0 +1,37 @@
+//! Fuzz targets: each takes any bytes and panics if a promise is broken.
+//!
+//! The bodies stand here once and run in two ways: by libFuzzer (`cargo fuzz run --fuzz-dir tools/fuzz resp_request`;
+//! with `--sanitizer none` a stable toolchain will do), and for seconds each by the `smoke` test of `tests/`, which
+//! takes this file in and goes through [`TARGETS`]. A new target is a function, a row of [`TARGETS`], and a binary in `fuzz_targets/`.
+
+pub mod resp;
+
+/// One target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// As libFuzzer's binary is called.
+    pub name: &'static str,
+    /// What panics if a promise is broken.
+    pub body: fn(&[u8]),
+    /// Good inputs to start from.
+    pub seeds: &'static [&'static [u8]],
+    /// Pieces that mean something, for mutations.
+    pub tokens: &'static [&'static [u8]],
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "resp_request",
+        body: resp::request,
+        seeds: resp::REQUEST_SEEDS,
+        tokens: resp::REQUEST_TOKENS,
+    },
+    Target { name: "resp_reply", body: resp::reply, seeds: resp::REPLY_SEEDS, tokens: resp::REPLY_TOKENS },
+    Target {
+        name: "resp_number",
+        body: resp::number,
+        seeds: resp::NUMBER_SEEDS,
+        tokens: resp::NUMBER_TOKENS,
+    },
+];
