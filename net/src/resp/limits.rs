@@ -22,7 +22,8 @@ pub enum Trust {
 /// Limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Arguments of one request.
+    /// Arguments of one request. Redis 7 lets an authenticated client go up to `i32::MAX`; 1,048,576 was the limit
+    /// before, and keeps the memory that a client may announce in bounds.
     pub args: u32,
     /// Bytes of one argument (`proto-max-bulk-len`); below 100 counts as 100.
     pub bulk_bytes: u32,

@@ -60,7 +60,11 @@ impl Decimal {
     pub fn new(value: i64) -> Decimal {
         let mut decimal = Decimal::unsigned(value.unsigned_abs());
         if value < 0 {
-            decimal.prepend(b'-');
+            // An i64 has at most 19 digits, so there is room in front.
+            decimal.start = decimal.start.saturating_sub(1);
+            if let Some(first) = decimal.bytes.get_mut(decimal.start) {
+                *first = b'-';
+            }
         }
         decimal
     }
@@ -68,17 +72,17 @@ impl Decimal {
     /// The digits of `value`.
     #[must_use]
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "remainders below 100")]
     pub fn unsigned(mut value: u64) -> Decimal {
         let mut decimal = Decimal { bytes: [b'0'; Decimal::MAX_BYTES], start: Decimal::MAX_BYTES };
-        while value >= 10 {
-            let [tens, ones] = PAIRS.get((value % 100) as usize).copied().unwrap_or_default();
-            decimal.prepend(ones);
-            decimal.prepend(tens);
+        let (pairs, _) = decimal.bytes.as_chunks_mut::<2>();
+        for pair in pairs.iter_mut().rev() {
+            *pair = PAIRS.get((value % 100) as usize).copied().unwrap_or_default();
+            decimal.start -= 2;
+            if value < 100 {
+                decimal.start += usize::from(value < 10);
+                break;
+            }
             value /= 100;
-        }
-        if value > 0 || decimal.start == Decimal::MAX_BYTES {
-            decimal.prepend(b'0' + value as u8);
         }
         decimal
     }
@@ -88,13 +92,5 @@ impl Decimal {
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
-    }
-
-    #[inline(always)]
-    fn prepend(&mut self, byte: u8) {
-        self.start = self.start.saturating_sub(1);
-        if let Some(slot) = self.bytes.get_mut(self.start) {
-            *slot = byte;
-        }
     }
 }
