@@ -3,6 +3,7 @@
 mod arrows;
 mod deny;
 mod failure;
+mod instructions;
 mod prerequisites;
 mod rivals;
 mod shell;
@@ -36,6 +37,8 @@ enum Chore {
     Arrows,
     /// Measure beside Redis, Valkey and the floor, and write benches/RESULTS.md.
     Rivals(rivals::RivalsOptions),
+    /// Count the instructions of the micro-benchmarks under callgrind.
+    Instructions(instructions::InstructionsOptions),
     /// Check licences and advisories with cargo-deny, where it is installed.
     Deny,
 }
@@ -57,6 +60,7 @@ fn run(chore: Chore) -> Outcome {
         Chore::Tidy => tidy::run(),
         Chore::Arrows => arrows::run(),
         Chore::Rivals(options) => rivals::run(&options),
+        Chore::Instructions(options) => instructions::run(&options),
         Chore::Deny => deny::run(),
     }
 }

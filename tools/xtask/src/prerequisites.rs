@@ -39,6 +39,11 @@ pub(crate) fn for_rivals() -> Outcome {
     valkey_server().map(drop)
 }
 
+/// callgrind, which counts instructions.
+pub(crate) fn valgrind() -> Outcome {
+    debian_packages(&[Program { name: "valgrind", package: "valgrind" }])
+}
+
 /// Everything the tests need.
 pub(crate) fn for_tests() -> Outcome {
     redis_server()?;

@@ -2,6 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use crate::failure::{Failure, Outcome};
+use crate::shell;
+
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -17,4 +22,13 @@ pub(crate) fn python_environment() -> PathBuf {
 /// Redis 7.0, against which the tests and the rivals compare.
 pub(crate) fn redis_server() -> PathBuf {
     root().join("target/bin/redis-server")
+}
+
+/// A program of the release build, in cargo's target directory.
+pub(crate) fn built(name: &str) -> Outcome<PathBuf> {
+    let metadata = shell::read(shell::cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
+    let metadata: Value = serde_json::from_str(&metadata)
+        .map_err(|error| Failure::Expectation(format!("cargo metadata: {error}")))?;
+    let target = metadata["target_directory"].as_str().unwrap_or("target");
+    Ok(Path::new(target).join("release").join(name))
 }

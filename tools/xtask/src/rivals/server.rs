@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::process::Process;
 use crate::failure::{Context, Failure, Outcome};
-use crate::{prerequisites, shell, workspace};
+use crate::{prerequisites, workspace};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +36,10 @@ pub(super) struct Binaries {
 impl Binaries {
     /// The built ones in cargo's target directory, the others where they were installed.
     pub(super) fn find() -> Outcome<Self> {
-        let metadata = shell::read(shell::cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
-        let metadata: Value = serde_json::from_str(&metadata)
-            .map_err(|error| Failure::Expectation(format!("cargo metadata: {error}")))?;
-        let target = metadata["target_directory"].as_str().unwrap_or("target");
-        let built = |name: &str| Path::new(target).join("release").join(name);
         Ok(Binaries {
-            daemon: built("mycorrhizald"),
-            floor: built("floor"),
-            bench: built("pulse-bench"),
+            daemon: workspace::built("mycorrhizald")?,
+            floor: workspace::built("floor")?,
+            bench: workspace::built("pulse-bench")?,
             redis: prerequisites::redis_server()?,
             valkey: prerequisites::valkey_server()?,
         })
