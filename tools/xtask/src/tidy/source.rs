@@ -36,7 +36,8 @@ pub(super) fn has_a_telling_name(file: &File<'_>) -> Vec<String> {
 
 pub(super) fn starts_with_its_doc(file: &File<'_>) -> Vec<String> {
     let first = file.text.lines().next().unwrap_or_default();
-    if !is_rust(file) || first.starts_with("//! ") {
+    // The tests of `foo.rs` in `foo/tests.rs` are about what `foo.rs` says it is for.
+    if !is_rust(file) || file.path.ends_with("/tests.rs") || first.starts_with("//! ") {
         return Vec::new();
     }
     vec!["its first line is to be the module's doc (`//! …`)".to_owned()]
@@ -58,6 +59,7 @@ mod tests {
     #[test]
     fn a_good_file_passes() {
         assert_eq!(breaches("net/src/ring.rs", "//! The ring.\n"), 0);
+        assert_eq!(breaches("net/src/ring/tests.rs", "use super::*;\n"), 0);
         assert_eq!(breaches("net/mod.txt", "anything"), 0);
     }
 
