@@ -7,7 +7,8 @@
 //! **Sends.** Most sends fit into the socket's buffer, so they are tried first within the very system call that
 //! submits them: non-blocking, and with no completion on success. After the call, the submission was consumed and
 //! either an error was posted or all bytes are sent ("settled"). That saves a completion per send, and lets the
-//! call that submits the replies be the call that sleeps. What did not fit goes on as a send that waits for room.
+//! call that submits the replies be the call that sleeps; in return, the success is noticed only when that call
+//! returns. What did not fit goes on as a send that waits for room.
 //! Large buffers go as zero-copy sends; their memory stays in the slab until the kernel's notice.
 //!
 //! Sources: io_uring_setup(2), io_uring_enter(2), io_uring_register(2), and the prep functions of liburing.

@@ -77,11 +77,13 @@ impl Core {
             receiving.state = next;
             self.on_disarmed(stream, &mut receiving);
         }
-        let waker = if receiving.queue.is_empty() && armed { None } else { receiving.waker.clone() };
-        drop(receiving);
-        if let Some(waker) = waker {
-            self.wake(&waker);
+        // Waking only puts the task into the executor's queue: nothing of it runs under this borrow.
+        if let Some(waker) = &receiving.waker
+            && (!receiving.queue.is_empty() || matches!(receiving.state, ReceiveState::Ended(_)))
+        {
+            self.wake(waker);
         }
+        drop(receiving);
         self.end_lingering(stream);
     }
 
@@ -122,6 +124,8 @@ impl Core {
 
     /// The operation in flight ended, and `receiving.state` says how.
     fn on_disarmed(&self, stream: &Rc<Stream>, receiving: &mut Receiving) {
+        // Without an operation in flight, nobody would find these buffers when the kernel runs dry.
+        receiving.queue.iter_mut().for_each(Chunk::detach);
         match receiving.state {
             ReceiveState::Starved => self.starved.borrow_mut().push(Rc::clone(stream)),
             ReceiveState::Idle => {

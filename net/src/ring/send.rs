@@ -70,8 +70,14 @@ impl Core {
             self.end_lingering(&stream);
             return;
         }
-        let how =
-            if bytes.len() >= self.config.zero_copy_bytes { SendMode::ZeroCopy } else { SendMode::Inline };
+        // An inline send that succeeds wakes nobody: it is known to have when the core next wakes up. So whoever
+        // waits for its end, and whatever holds much memory, takes the way that posts a completion.
+        let awaited = sending.drained.is_some() || sending.finish == Finish::Shutdown;
+        let how = match bytes.len() {
+            length if length >= self.config.zero_copy_bytes => SendMode::ZeroCopy,
+            length if awaited || length > SPARE_BYTES_MAX => SendMode::Waiting,
+            _ => SendMode::Inline,
+        };
         sending.in_flight_bytes = bytes.len();
         let id = self.kernel.borrow_mut().send(Rc::clone(&stream), bytes, how);
         sending.state = SendState::InFlight(id);

@@ -2,6 +2,13 @@
 
 mod support;
 
+mod buffers;
+mod closing;
+mod descriptors;
 mod echo;
+mod outside;
+mod timers;
+mod transfer;
+mod wakes;
 
 use support::*;

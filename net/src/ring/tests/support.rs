@@ -8,9 +8,10 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// Ends the core when the test's body has ended.
-struct UntilDone(Rc<Cell<bool>>);
+pub(super) struct UntilDone(Rc<Cell<bool>>);
 
 impl Turn for UntilDone {
     fn after_tasks(&self) -> Park {
@@ -24,12 +25,24 @@ where
     T: Send + 'static,
     F: Future<Output = T> + 'static,
 {
+    start_core(config, body).join().expect("the core ends well").expect("the body ended")
+}
+
+/// As [`on_core`], without waiting for the end.
+pub(super) fn start_core<T, F>(
+    config: RingConfig,
+    body: impl FnOnce(Ring) -> F + Send + 'static,
+) -> executor::CoreHandle<Option<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + 'static,
+{
     let cpu = available_cpus()[0];
     let core = executor::spawn(cpu, "test-core", move || async move {
         let ring = Ring::new(config).expect("the tests need a ring");
         let done = Rc::new(Cell::new(false));
         let result = Rc::new(Cell::new(None));
-        let task = glommio::spawn_local({
+        spawn({
             let (ring, done, result) = (ring.clone(), Rc::clone(&done), Rc::clone(&result));
             async move {
                 result.set(Some(body(ring.clone()).await));
@@ -37,13 +50,15 @@ where
                 ring.note_wake();
             }
         });
-        let task = task.detach();
         executor::run(ring, UntilDone(done)).await.expect("the ring works");
-        drop(task);
         result.take()
     });
-    let core = core.expect("a thread");
-    core.join().expect("the core ends well").expect("the body ended")
+    core.expect("a thread")
+}
+
+/// Starts a task on this core.
+pub(super) fn spawn(task: impl Future<Output = ()> + 'static) {
+    glommio::spawn_local(task).detach();
 }
 
 /// A listener of `ring` at a free port.
@@ -59,8 +74,12 @@ pub(super) fn client<T: Send + 'static>(
     address: SocketAddr,
     body: impl FnOnce(TcpStream) -> T + Send + 'static,
 ) -> JoinHandle<T> {
-    let run = move || body(TcpStream::connect(address).expect("the core listens"));
-    Builder::new().name("test-client".to_owned()).spawn(run).expect("a thread")
+    thread(move || body(TcpStream::connect(address).expect("the core listens")))
+}
+
+/// A thread of the test's own.
+pub(super) fn thread<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    Builder::new().name("test-client".to_owned()).spawn(body).expect("a thread")
 }
 
 /// Sends back what comes until the peer is through.
@@ -70,17 +89,24 @@ pub(super) async fn echo(connection: &Connection) -> io::Result<()> {
         drop(chunk);
         connection.drained(1 << 20).await?;
     }
-    Ok(())
+    connection.drained(0).await
 }
 
-/// Waits, turn by turn, until `condition` holds. The test's time limit is the runner's.
+/// Looks again and again until `condition` holds; the time limit is the test runner's.
 pub(super) async fn until(ring: &Ring, condition: impl Fn(&Ring) -> bool) {
     while !condition(ring) {
-        ring.sleep_until(ring.now() + std::time::Duration::from_micros(200)).await;
+        ring.sleep_until(ring.now() + Duration::from_micros(200)).await;
     }
+}
+
+/// Waits until the ring has nothing left of any connection, and checks that it has nothing left of their buffers.
+pub(super) async fn until_nothing_is_left(ring: &Ring) {
+    until(ring, |ring| ring.stats().connections == 0).await;
+    let stats = ring.stats();
+    assert_eq!((stats.buffers_lent, stats.zero_copy_pending), (0, 0), "{stats:?}");
 }
 
 /// Bytes that are not the same wherever one looks.
 pub(super) fn pattern(bytes: usize) -> Vec<u8> {
-    (0..bytes).map(|index| (index.wrapping_mul(0x9E37_79B1) >> 13) as u8).collect()
+    (0..bytes as u32).map(|index| (index.wrapping_mul(0x9E37_79B1) >> 13).to_le_bytes()[0]).collect()
 }

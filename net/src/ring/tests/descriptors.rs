@@ -1,0 +1,124 @@
+//! Descriptors: running out of them, and giving all of them back.
+
+use super::*;
+use crate::ring::RingConfig;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+/// Set in the process that is started with few descriptors.
+const ALONE: &str = "MYCORRHIZAL_TEST_ALONE";
+
+/// Runs the test of this name in a process of its own, under a shell that sets limits first.
+fn run_alone(test: &str, limits: &str) {
+    let program = std::env::current_exe().expect("this program");
+    let line = format!("{limits} && exec \"$0\" --exact {test} --nocapture --test-threads=1");
+    let output = Command::new("sh").args(["-c", &line]).arg(program).env(ALONE, "1").output().expect("a shell");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn accepting_backs_off_while_there_are_no_descriptors() {
+    if std::env::var_os(ALONE).is_none() {
+        run_alone("ring::tests::descriptors::accepting_backs_off_while_there_are_no_descriptors", "ulimit -n 120");
+        return;
+    }
+    on_core(RingConfig::default(), |ring| async move {
+        let (listener, address) = listen(&ring);
+        // Clients take descriptors of this process too: the connections of the last find none on our side.
+        let mut sockets = Vec::new();
+        while let Ok(socket) = TcpStream::connect(address) {
+            sockets.push(socket);
+        }
+        let mut connections = Vec::new();
+        while ring.stats().accept_back_offs == 0 || (connections.len() as u64) < ring.stats().accepts {
+            if let Some(connection) = accept_now(&listener).await {
+                connections.push(connection);
+            } else {
+                ring.sleep_until(ring.now() + std::time::Duration::from_millis(1)).await;
+            }
+        }
+        let enters = ring.stats().enters;
+        ring.sleep_until(ring.now() + std::time::Duration::from_millis(100)).await;
+        let turns = ring.stats().enters - enters;
+        assert!(turns < 50, "{turns} turns in 100 ms of waiting for descriptors");
+        // Room again: whoever comes now is served.
+        sockets.clear();
+        connections.clear();
+        spawn(async move {
+            while let Ok(connection) = listener.accept().await {
+                // Those that gave up in the backlog are through at once, or were reset.
+                spawn(async move { echo(&connection).await.unwrap_or(()) });
+            }
+        });
+        let peer = client(address, |mut socket| {
+            socket.write_all(b"still there?").expect("sent");
+            let mut echoed = [0; 12];
+            socket.read_exact(&mut echoed).expect("received");
+            echoed
+        });
+        until(&ring, |_| peer.is_finished()).await;
+        assert_eq!(&peer.join().expect("no panic"), b"still there?");
+    });
+}
+
+async fn accept_now(listener: &crate::ring::Listener) -> Option<crate::ring::Connection> {
+    let mut accepting = Box::pin(listener.accept());
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match accepting.as_mut().poll(context) {
+            std::task::Poll::Ready(connection) => Some(connection.expect("no error")),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("procfs").count()
+}
+
+#[test]
+fn cores_that_ended_leave_no_descriptor_and_no_mapping() {
+    if std::env::var_os(ALONE).is_none() {
+        run_alone("ring::tests::descriptors::cores_that_ended_leave_no_descriptor_and_no_mapping", "true");
+        return;
+    }
+    let run = || {
+        on_core(RingConfig::default(), |ring| async move {
+            let (listener, address) = listen(&ring);
+            let peer = client(address, |mut socket| {
+                socket.write_all(b"x").expect("sent");
+                // The core ends while this waits.
+                socket.read_to_end(&mut Vec::new()).map(drop)
+            });
+            let connection = listener.accept().await.expect("a client");
+            connection.recv().await.expect("no error").expect("a byte");
+            spawn(async move { connection.recv().await.map(drop).expect("no error") });
+            spawn(async move { assert!(listener.accept().await.is_err(), "the core ends") });
+            spawn({
+                let ring = ring.clone();
+                async move { ring.sleep_until(ring.now() + std::time::Duration::from_secs(3600)).await }
+            });
+            peer
+        })
+        .join()
+        .expect("no panic")
+        .expect("closed");
+    };
+    run();
+    let before = open_descriptors();
+    for _ in 0..5 {
+        run();
+    }
+    let mut after = open_descriptors();
+    // The kernel closes a ring's descriptor after the thread has ended.
+    for _ in 0..1000 {
+        if after <= before {
+            break;
+        }
+        std::thread::yield_now();
+        after = open_descriptors();
+    }
+    assert!(after <= before, "{before} descriptors before, {after} after five more cores");
+}
