@@ -17,14 +17,17 @@ const CONNECTIONS_MAX: u64 = 1_000_000;
 const THREADS_MAX: u64 = 1_024;
 const PIPELINE_MAX: u64 = 100_000;
 
+const DIST_HELP: &str = "Which keys are asked for: uniform | zipf:THETA | sequential | \
+hotspot[:FRACTION:SHARE] (of the keys, of the accesses; 0.2:0.8 if not given)";
+
 const EXAMPLES: &str = "\
 Examples:
-  pulse-bench                                        90 % GET and 10 % SET for 10 s, 50 connections
-  pulse-bench -P 16 -c 100 --threads 2 --pin 2,3     two pinned load threads, 16 requests in flight each
+  pulse-bench                                        10 s of 90 % GET, 10 % SET
+  pulse-bench -P 16 -c 100 --threads 2 --pin 2,3     two pinned threads, 16 requests in flight
   pulse-bench --fill --dist zipf:0.99 --keyspace 10000000 --value-size 100-4k
-  pulse-bench --rate 50000 --duration 60             open loop; latency counts from the intended start
+  pulse-bench --rate 50000 --duration 60             open loop, for a minute
   pulse-bench --mix 'get:8,incr:1,mget:10:1,\"LPUSH list:{key} {value}\":1'
-  pulse-bench --cluster --port 7001                  every key straight to the endpoint that owns it
+  pulse-bench --cluster --port 7001                  every key straight to its owner
   pulse-bench --compare localhost:6380 --requests 2000000
 
 Latency: in a closed loop from the write of a batch to the arrival of each reply; in an open loop (--rate)
@@ -64,9 +67,8 @@ pub struct Cli {
     /// What every key begins with
     #[arg(long, default_value = "key:", value_name = "TEXT")]
     pub key_prefix: String,
-    /// Which keys are asked for: uniform | zipf:THETA | sequential | hotspot[:FRACTION:SHARE] (of the keys, of the accesses;
-    /// 0.2:0.8 if not given)
-    #[arg(long, default_value = "uniform")]
+    /// The shape of access.
+    #[arg(long, default_value = "uniform", help = DIST_HELP)]
     pub dist: KeyDistribution,
     /// Size of a value, in bytes (k and m for KiB and MiB): N | MIN-MAX | lognormal:MEAN:SIGMA (cut at 100 times the mean)
     #[arg(long, default_value = "64", value_name = "SIZE")]
@@ -184,6 +186,9 @@ impl Cli {
         if self.duration == Some(0.0) {
             return Err("--duration 0 measures nothing".into());
         }
+        if self.timeout == 0.0 {
+            return Err("--timeout 0 gives up before the first reply".into());
+        }
         let is_multi =
             |item: &(CommandSpec, u32)| matches!(item.0, CommandSpec::Mget(_) | CommandSpec::Mset(_));
         if self.cluster && self.mix.items.iter().any(is_multi) && self.keyspace > u64::from(u32::MAX) {
@@ -283,6 +288,7 @@ mod tests {
         check("--user ann", "--password");
         check("--pin 5-1", "list of cores");
         check("--duration 0", "measures nothing");
+        check("--timeout 0", "before the first reply");
         check("--keyspaces 1", "unexpected argument");
     }
 }

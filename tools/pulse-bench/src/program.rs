@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::error::BenchError;
-use crate::link::Endpoint;
+use crate::link::{Endpoint, Link};
 use crate::plan::Plan;
 use crate::report::comparison::Comparison;
 use crate::report::json::{LoadReport, Report};
@@ -18,6 +18,10 @@ use crate::tally::latencies;
 /// What ended the run early, or a file that cannot be written.
 pub fn run(plan: &Plan, out: &mut impl Write) -> Result<(), BenchError> {
     check_writable(plan)?;
+    if let Some(other) = &plan.compare {
+        // Better to fail before the first round than after it.
+        drop(Link::open(other, &plan.login)?);
+    }
     let mut outcomes = Vec::new();
     let mut runs = Vec::new();
     for (round, target) in order(plan) {

@@ -28,8 +28,10 @@ use crate::worker::{Interval, Phase, Shared, Worker, WorkerSetting};
 
 /// Files that the process needs beside its connections.
 const SPARE_FILES: u64 = 64;
-/// Requests in flight per connection while the keyspace is filled, at least.
+/// Requests in flight per connection while the keyspace is filled, at least, unless values are large.
 const FILL_PIPELINE: usize = 64;
+/// From when on values are large, in bytes.
+const LARGE_VALUE_BYTES: usize = 16_384;
 /// How often progress is looked at.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -111,6 +113,8 @@ impl<'a> Session<'a> {
         let set = Arc::new(TemplateSet::new(&Mix::only(CommandSpec::Set), self.setting.clone(), None));
         let threads = plan.threads as u64;
         let share = |thread: u64| plan.keyspace * thread / threads;
+        let is_large = plan.value_size.max() >= LARGE_VALUE_BYTES;
+        let pipeline = if is_large { plan.pipeline } else { plan.pipeline.max(FILL_PIPELINE) };
         let now_ns = self.clock.now_ns();
         let phase = |thread: u64, intervals| {
             let (from, to) = (share(thread), share(thread + 1));
@@ -124,7 +128,7 @@ impl<'a> Session<'a> {
                     End::Requests(Arc::new(Budget::new(to - from))),
                 ),
                 generator: Generator::new(Arc::clone(&set), keys, random, plan.cluster),
-                pipeline: plan.pipeline.max(FILL_PIPELINE),
+                pipeline,
                 cuts_seconds: false,
                 intervals,
             }

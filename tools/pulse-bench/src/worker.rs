@@ -15,6 +15,7 @@ mod redirection;
 mod replies;
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -313,8 +314,12 @@ impl Worker {
             let received = match connection.receive(&mut self.scratch) {
                 Ok(Some(received)) => received,
                 Ok(None) => break,
-                Err(errno) => return Err(self.closed(index, errno)),
+                Err(Errno::INTR) => continue,
+                Err(errno) => return Err(self.closed(index, &io::Error::from(errno).to_string())),
             };
+            if received.bytes == 0 {
+                return Err(self.closed(index, "end of stream"));
+            }
             let now_ns = self.setting.clock.now_ns();
             self.replies.tally.bytes_in += received.bytes as u64;
             let (inflight, bytes) = connection.answers(&received, &self.scratch);
@@ -367,7 +372,7 @@ impl Worker {
                 self.replies.tally.bytes_out += bytes as u64;
                 Ok(())
             }
-            Err(errno) => Err(self.closed(index, errno)),
+            Err(errno) => Err(self.closed(index, &io::Error::from(errno).to_string())),
         }
     }
 
@@ -381,10 +386,9 @@ impl Worker {
     }
 
     #[cold]
-    fn closed(&self, index: usize, errno: Errno) -> BenchError {
+    fn closed(&self, index: usize, cause: &str) -> BenchError {
         let endpoint = self.endpoint(index).clone();
-        let cause = std::io::Error::from(errno).to_string();
-        BenchError::PeerClosed { endpoint, operations: self.replies.answered, cause }
+        BenchError::PeerClosed { endpoint, operations: self.replies.answered, cause: cause.to_owned() }
     }
 
     #[cold]

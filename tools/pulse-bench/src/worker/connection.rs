@@ -31,7 +31,7 @@ pub(super) struct Connection {
 
 /// What one receive brought.
 pub(super) struct Received {
-    /// How many bytes.
+    /// How many bytes; none at the end of the stream.
     pub(super) bytes: usize,
     /// Whether there may be more.
     pub(super) more: bool,
@@ -61,10 +61,8 @@ impl Connection {
             (recv(&self.stream, scratch, RecvFlags::DONTWAIT).map(|got| got.0), room)
         };
         match result {
-            Ok(0) => Err(Errno::CONNRESET),
             Ok(bytes) => Ok(Some(Received { bytes, more: bytes == room, carried })),
             Err(Errno::AGAIN) => Ok(None),
-            Err(Errno::INTR) => Ok(Some(Received { bytes: 0, more: true, carried })),
             Err(errno) => Err(errno),
         }
     }

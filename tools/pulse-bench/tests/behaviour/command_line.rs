@@ -59,6 +59,16 @@ fn a_report_that_cannot_be_written_fails_before_the_run() {
 }
 
 #[test]
+fn a_second_server_that_is_not_there_fails_before_the_run() {
+    let port = serve_all(|_| ok());
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let output = pulse_bench(&format!("--port {port} --duration 60 --compare {nobody}"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert!(stderr(&output).contains(&format!("cannot connect to {nobody}")), "{}", stderr(&output));
+}
+
+#[test]
 fn help_names_units_defaults_and_examples() {
     let output = pulse_bench("--help");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
