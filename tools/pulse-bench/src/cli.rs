@@ -30,11 +30,12 @@ Examples:
   pulse-bench --cluster --port 7001                  every key straight to its owner
   pulse-bench --compare localhost:6380 --requests 2000000
 
-Latency: in a closed loop from the write of a batch to the arrival of each reply; in an open loop (--rate)
-from the moment at which the operation was due, so that a stalled server cannot hide what it delayed.
+Latency: in a closed loop from the write of a batch to the arrival of each reply; in an open
+loop (--rate) from the moment at which the operation was due, so that a stalled server cannot
+hide what it delayed.
 
-Exit code: 0 when the run ended as asked (error replies are counted, not fatal), 1 when a server cannot be reached
-or a connection breaks, 2 for mistaken flags.";
+Exit code: 0 when the run ended as asked (error replies are counted, not fatal), 1 when a
+server cannot be reached or a connection breaks, 2 for mistaken flags.";
 
 /// Load tool for any server that speaks RESP (Redis protocol, versions 2 and 3).
 #[derive(Debug, Parser)]
