@@ -1,2 +1,10 @@
-//! mycorrhizald.
-fn main() {}
+//! The daemon.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    mycorrhizal_cli::daemon::main()
+}

@@ -1,2 +1,7 @@
-//! pulse.
-fn main() {}
+//! The command-line interface.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mycorrhizal_cli::pulse::main()
+}

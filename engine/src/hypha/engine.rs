@@ -15,7 +15,7 @@ use super::handle::Handle;
 use super::lifetime::{self, Ports};
 use super::mesh::{Inbox, MAILBOX_MAILS, Post};
 use super::node::Node;
-use super::settings::Settings;
+use super::settings::{Form, PARAMETERS, Settings};
 use super::topology::{Endpoints, Topology};
 use crate::mycel::Hasher;
 
@@ -134,8 +134,9 @@ impl Engine {
 
     /// Waits until a client asks the node to stop (SHUTDOWN), or a core has failed. [`Engine::shutdown`] is next.
     pub async fn stop_requested(&self) {
-        // An error says that the node is stopping already.
-        drop(self.stop_requests.recv().await);
+        if self.stop_requests.recv().await.is_err() {
+            tracing::debug!("the node is stopping already");
+        }
     }
 
     /// The blocking twin of [`Engine::stop_requested`].
@@ -281,6 +282,22 @@ impl Builder {
     pub fn dir(mut self, path: PathBuf) -> Self {
         self.settings.dir = path;
         self
+    }
+
+    /// Sets a parameter by the name and in the form of CONFIG SET: `("slowlog-max-len", "64")`.
+    ///
+    /// # Errors
+    /// [`StartError::ConfigSetting`]: no such parameter, or not such a value.
+    pub fn parameter(mut self, name: &str, value: &str) -> Result<Self, StartError> {
+        let changed = self.settings.with([(name.as_bytes(), value.as_bytes())]);
+        self.settings = changed.map_err(|error| StartError::ConfigSetting(error.to_string()))?;
+        Ok(self)
+    }
+
+    /// The names that [`Builder::parameter`] takes, and that CONFIG REWRITE writes.
+    pub fn parameters() -> impl Iterator<Item = &'static str> {
+        let written = PARAMETERS.iter().filter(|parameter| parameter.form != Form::Absent);
+        written.map(|parameter| parameter.name)
     }
 
     /// Starts the node: binds its ports, starts its cores, and returns when all of them serve.

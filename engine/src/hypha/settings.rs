@@ -14,8 +14,8 @@ mod rewrite;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-pub(crate) use parameter::{PARAMETERS, Parameter};
-pub(crate) use rewrite::{RewriteError, rewrite_file};
+pub(crate) use parameter::{Form, PARAMETERS, Parameter};
+pub(crate) use rewrite::rewrite_file;
 
 /// The settings of a node.
 #[derive(Clone)]

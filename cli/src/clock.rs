@@ -1,0 +1,10 @@
+//! The one place of this crate that reads a clock.
+
+use std::time::Instant;
+
+/// The time that does not jump.
+#[must_use]
+pub(crate) fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "the client's time-outs and intervals are measured here")]
+    Instant::now()
+}
