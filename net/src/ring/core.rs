@@ -38,6 +38,8 @@ pub(super) struct Core {
     pub(super) dirty: RefCell<Vec<Rc<Stream>>>,
     /// Connections that wait for receive buffers.
     pub(super) starved: RefCell<Vec<Rc<Stream>>>,
+    /// The kernel ran out of receive buffers in this turn.
+    pub(super) short: Cell<bool>,
     /// Output buffers to use again, the warmest last.
     pub(super) spare: RefCell<Vec<Vec<u8>>>,
     /// Connections that exist.
@@ -70,6 +72,7 @@ impl Core {
             deadlines: RefCell::new(Deadlines::new()),
             dirty: RefCell::new(Vec::new()),
             starved: RefCell::new(Vec::new()),
+            short: Cell::new(false),
             spare: RefCell::new(Vec::new()),
             connections: Rc::new(Cell::new(0)),
             woken: Cell::new(0),
@@ -150,6 +153,9 @@ impl Core {
             let event = self.kernel.borrow_mut().next_event();
             let Some(event) = event else { break };
             self.on_event(event);
+        }
+        if self.short.replace(false) {
+            self.pool.grow();
         }
         self.on_time();
         Ok(())

@@ -19,7 +19,7 @@ use super::clock;
 use super::ledger::BufferId;
 use super::operations::{OperationId, Operations, RESERVED};
 use super::pool::{Chunk, GROUP, Pool};
-use super::stream::Stream;
+use super::stream::{Mode, Stream};
 use super::wake::Shared;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
@@ -466,7 +466,8 @@ impl Kernel {
         if outgoing.from == outgoing.bytes.len() {
             return Some(sent(outgoing, Ok(())));
         }
-        if self.closing {
+        // A cancelled send that had got part of the way says how far, not that it was cancelled.
+        if self.closing || outgoing.stream.mode.get() == Mode::Closed {
             return Some(sent(outgoing, Err(libc::ECANCELED)));
         }
         outgoing.how = SendMode::Waiting;

@@ -33,9 +33,8 @@ impl OperationId {
 
     /// Splits 64 bits that the kernel returned.
     pub(super) fn from_user_data(user_data: u64) -> Self {
-        let index = (user_data & u64::from(u32::MAX)) as u32;
-        let generation = (user_data >> 32) as u32;
-        Self { index, generation }
+        let [a, b, c, d, e, f, g, h] = user_data.to_le_bytes();
+        Self { index: u32::from_le_bytes([a, b, c, d]), generation: u32::from_le_bytes([e, f, g, h]) }
     }
 }
 

@@ -67,6 +67,7 @@ impl Core {
             Ok(None) => next = ReceiveState::Ended(End::Finished),
             Err(libc::ENOBUFS) => {
                 add(&self.counters.buffer_shortages, 1);
+                self.short.set(true);
                 next = ReceiveState::Starved;
             }
             // Cancelled to pause, or to be started again.
@@ -143,11 +144,11 @@ impl Core {
         if self.starved.borrow().is_empty() {
             return;
         }
-        if self.pool.available() == 0 && !self.pool.grow() {
+        if self.pool.available() == 0 {
             self.detach_queues();
         }
         if self.pool.available() == 0 {
-            // Readers hold every buffer. The next turn looks again: a buffer can only come back from a task.
+            // Readers hold every buffer: only tasks give them back, and then this looks again.
             return;
         }
         for stream in self.starved.take() {

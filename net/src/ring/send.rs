@@ -51,13 +51,13 @@ impl Core {
         let mut dirty = self.dirty.take();
         for stream in dirty.drain(..) {
             stream.dirty.set(false);
-            self.send_output(stream);
+            self.send_output(&stream);
         }
         // Nobody ran meanwhile: the list is as it was left, empty. Its memory is used again.
         self.dirty.replace(dirty);
     }
 
-    fn send_output(&self, stream: Rc<Stream>) {
+    fn send_output(&self, stream: &Rc<Stream>) {
         let mut sending = stream.sending.borrow_mut();
         if let SendState::InFlight(_) = sending.state {
             return;
@@ -65,9 +65,9 @@ impl Core {
         let bytes = stream.output.take();
         if bytes.is_empty() || sending.state != SendState::Idle {
             self.recycle(bytes);
-            finish(&stream, &mut sending);
+            finish(stream, &mut sending);
             drop(sending);
-            self.end_lingering(&stream);
+            self.end_lingering(stream);
             return;
         }
         // An inline send that succeeds wakes nobody: it is known to have when the core next wakes up. So whoever
@@ -79,7 +79,7 @@ impl Core {
             _ => SendMode::Inline,
         };
         sending.in_flight_bytes = bytes.len();
-        let id = self.kernel.borrow_mut().send(Rc::clone(&stream), bytes, how);
+        let id = self.kernel.borrow_mut().send(Rc::clone(stream), bytes, how);
         sending.state = SendState::InFlight(id);
     }
 
