@@ -18,18 +18,18 @@ pub mod syntax;
 pub mod table;
 
 mod argument;
-mod expiry;
 mod cluster;
 mod connection;
+mod expiry;
 mod generic;
 mod help;
 mod keyspace;
-mod server;
 mod many;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
 mod replay;
+mod server;
 mod string;
 
 use std::future::Future;
@@ -232,11 +232,21 @@ impl Command {
         run: Run::Container,
     };
 
-    /// Whether `count` arguments (name included) fit.
+    /// Whether `count` arguments (name included) fit. Where every key has something behind it, the last one has too:
+    /// the scattered parts of MSET must not find that out one by one.
     #[must_use]
     pub const fn accepts(&self, count: usize) -> bool {
         let wanted = self.arity.unsigned_abs() as usize;
-        if self.arity < 0 { count >= wanted } else { count == wanted }
+        if self.arity >= 0 {
+            return count == wanted;
+        }
+        count >= wanted
+            && match self.keys {
+                [KeySpec { first, last: -1, step, .. }] if *step > 1 => {
+                    (count - *first as usize).is_multiple_of(*step as usize)
+                }
+                _ => true,
+            }
     }
 
     /// The subcommand of that name, in any case of letters.

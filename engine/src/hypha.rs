@@ -32,9 +32,9 @@ pub(crate) mod topology;
 
 pub use caller::Caller;
 pub(crate) use core::Core;
-pub(crate) use isolation::run_on_all;
-pub(crate) use topology::{CoreId, Endpoint};
 pub use engine::{Addresses, Builder, Engine, StartError, Stopper};
 pub use handle::{BlockingHandle, CallError, Condition, Handle, SetOptions};
+pub(crate) use isolation::run_on_all;
 pub use mycorrhizal_net::executor::{CoreError, CoreSet, CoreSetError};
 pub use topology::Endpoints;
+pub(crate) use topology::{CoreId, Endpoint};

@@ -40,6 +40,6 @@ pub mod hypha;
 pub mod mycel;
 
 pub use hypha::{
-    Addresses, BlockingHandle, Builder, CallError, Condition, CoreError, CoreSet, CoreSetError, Endpoints, Engine,
-    Handle, SetOptions, StartError, Stopper,
+    Addresses, BlockingHandle, Builder, CallError, Condition, CoreError, CoreSet, CoreSetError, Endpoints,
+    Engine, Handle, SetOptions, StartError, Stopper,
 };

@@ -126,7 +126,10 @@ async fn getkeysinslot(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -
         .core
         .call(owner, move |core| {
             let mut keys: Vec<Vec<u8>> = Vec::new();
-            core.data.borrow().keyspace.for_each_in_slot(db, slot, count, |view| keys.push(view.key().to_vec()));
+            core.data
+                .borrow()
+                .keyspace
+                .for_each_in_slot(db, slot, count, |view| keys.push(view.key().to_vec()));
             keys
         })
         .await;
@@ -153,7 +156,8 @@ fn keyslot(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Comm
 }
 
 fn myid(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    let endpoint = caller.core.node.topology.published().into_iter().find(|endpoint| is_mine(caller, endpoint));
+    let endpoint =
+        caller.core.node.topology.published().into_iter().find(|endpoint| is_mine(caller, endpoint));
     reply.bulk(endpoint.expect("every core is published").id.as_bytes());
     Ok(())
 }

@@ -129,7 +129,11 @@ async fn flushdb(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Resu
 
 fn check_flush_mode(args: Args<'_>) -> Result<(), CommandError> {
     let known = |mode: &[u8]| mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async");
-    if args.len() == 1 || (args.len() == 2 && known(args.get(1))) { Ok(()) } else { Err(CommandError::Syntax) }
+    if args.len() == 1 || (args.len() == 2 && known(args.get(1))) {
+        Ok(())
+    } else {
+        Err(CommandError::Syntax)
+    }
 }
 
 /// Changes all that the caller sees, in one step.
@@ -149,7 +153,10 @@ async fn keys(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<
                 let pattern = args.get(1).to_vec();
                 let end = (start + SLOTS_PER_STEP).min(usize::from(last) + 1);
                 let step = Step { db, from: cursor_at(start), end, count: usize::MAX };
-                let page = caller.core.call(core, move |core| step.take(core, |key, _| matches(&pattern, key))).await;
+                let page = caller
+                    .core
+                    .call(core, move |core| step.take(core, |key, _| matches(&pattern, key)))
+                    .await;
                 found.extend(page.keys);
             }
         }
@@ -189,7 +196,11 @@ async fn swapdb(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Resul
     let first = index(1, "ERR invalid first DB index")?;
     let second = index(2, "ERR invalid second DB index")?;
     let db = |index: i64| {
-        u16::try_from(index).ok().filter(|index| *index < databases).map(Db::new).ok_or(CommandError::DatabaseOutOfRange)
+        u16::try_from(index)
+            .ok()
+            .filter(|index| *index < databases)
+            .map(Db::new)
+            .ok_or(CommandError::DatabaseOutOfRange)
     };
     let (first, second) = (db(first)?, db(second)?);
     run_on_all(&caller.core, move |core| core.data.borrow_mut().keyspace.swap(first, second)).await;
@@ -208,7 +219,8 @@ struct Scan {
 impl Scan {
     fn parse(args: Args<'_>) -> Result<Self, CommandError> {
         let text = std::str::from_utf8(args.get(1)).ok();
-        let number: Option<u64> = text.filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok());
+        let number: Option<u64> =
+            text.filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok());
         let number = number.ok_or(CommandError::Text("ERR invalid cursor"))?;
         // A cursor that was never given out finds nothing more, as if the walk were over.
         let cursor = ScanCursor::from_number(number).unwrap_or_else(|| cursor_at(SLOTS - 1));
@@ -220,7 +232,8 @@ impl Scan {
             let (option, value) = (args.get(position), args.get(position + 1));
             if option.eq_ignore_ascii_case(b"count") {
                 let count = parse_i64(value).ok_or(CommandError::NotInteger)?;
-                scan.count = usize::try_from(count).ok().filter(|count| *count > 0).ok_or(CommandError::Syntax)?;
+                scan.count =
+                    usize::try_from(count).ok().filter(|count| *count > 0).ok_or(CommandError::Syntax)?;
             } else if option.eq_ignore_ascii_case(b"match") {
                 scan.pattern = Some(value.to_vec());
             } else if option.eq_ignore_ascii_case(b"type") {

@@ -46,12 +46,14 @@ impl Table {
             server::COMMANDS,
             string::COMMANDS,
         ];
-        let mut rows: Vec<Row> = groups.into_iter().flatten().zip(0..).map(|(command, number)| row(command, number)).collect();
+        let mut rows: Vec<Row> =
+            groups.into_iter().flatten().zip(0..).map(|(command, number)| row(command, number)).collect();
         assert!(rows.len() < PLACES / 4, "the command table has outgrown its index");
         let mut count = rows.len();
         for row in &mut rows {
             let subcommands = row.command.subcommands.iter().zip(count..);
-            row.subcommands = subcommands.map(|(command, number)| subcommand(row.command, command, number)).collect();
+            row.subcommands =
+                subcommands.map(|(command, number)| subcommand(row.command, command, number)).collect();
             count += row.subcommands.len();
         }
         let mut places = Box::new([EMPTY; PLACES]);
@@ -112,6 +114,11 @@ pub fn find_full(name: &[u8]) -> Option<&'static Row> {
 }
 
 impl Row {
+    /// The row and its subcommands.
+    pub fn with_subcommands(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.subcommands)
+    }
+
     /// The subcommand of that name, in any case of letters.
     #[must_use]
     pub fn subcommand(&self, name: &[u8]) -> Option<&Self> {
@@ -137,7 +144,10 @@ mod tests {
     fn every_row_is_found_in_any_case_and_nothing_else_is() {
         for row in all() {
             assert_eq!(find(row.command.name.as_bytes()).map(|found| found.number), Some(row.number));
-            assert_eq!(find(row.command.name.to_uppercase().as_bytes()).map(|found| found.number), Some(row.number));
+            assert_eq!(
+                find(row.command.name.to_uppercase().as_bytes()).map(|found| found.number),
+                Some(row.number)
+            );
         }
         for name in ["", "ge", "gett", "get\0", "a name much longer than any command has ever had"] {
             assert!(find(name.as_bytes()).is_none(), "{name}");
@@ -156,7 +166,11 @@ mod tests {
     fn rows_are_whole() {
         for row in all().flat_map(|row| std::iter::once(row).chain(&row.subcommands)) {
             let command = row.command;
-            assert!(!command.summary.is_empty() && !command.complexity.is_empty(), "{} lacks words", row.full_name);
+            assert!(
+                !command.summary.is_empty() && !command.complexity.is_empty(),
+                "{} lacks words",
+                row.full_name
+            );
             assert!(command.arity != 0 && command.name == command.name.to_lowercase(), "{}", row.full_name);
         }
     }

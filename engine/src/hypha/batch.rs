@@ -121,7 +121,12 @@ impl Batch {
 
     /// The arguments of a planned command.
     #[inline]
-    pub(crate) fn args<'a>(&'a self, parser: &'a RequestParser, input: &'a [u8], planned: &Planned) -> Args<'a> {
+    pub(crate) fn args<'a>(
+        &'a self,
+        parser: &'a RequestParser,
+        input: &'a [u8],
+        planned: &Planned,
+    ) -> Args<'a> {
         parser.args(input, &self.spans[planned.first_span..planned.end_span])
     }
 }
@@ -130,7 +135,7 @@ impl Batch {
 #[inline]
 fn plan(core: &Core, args: Args<'_>) -> Plan {
     let Some(mut row) = table::find(args.get(0)) else { return Plan::Unknown };
-    if matches!(row.command.run, Run::Container) && args.len() > 1 {
+    if !row.subcommands.is_empty() && args.len() > 1 {
         match row.subcommand(args.get(1)) {
             Some(subcommand) => row = subcommand,
             None => return Plan::UnknownSubcommand(row),

@@ -107,7 +107,11 @@ impl Caller {
     }
 
     fn new(core: Rc<Core>, outlet: Outlet, port: PortKind) -> Self {
-        let session = Session::new(core.node.next_connection_id(), core.now_ms(), core.settings().requirepass.is_empty());
+        let session = Session::new(
+            core.node.next_connection_id(),
+            core.now_ms(),
+            core.settings().requirepass.is_empty(),
+        );
         Self { core, session: RefCell::new(session), outlet, port, gather: Cell::new(None) }
     }
 
@@ -118,6 +122,11 @@ impl Caller {
             Outlet::Socket(connection) => connection.output(),
             Outlet::Memory(bytes) => bytes.borrow_mut(),
         }
+    }
+
+    /// Takes the replies out.
+    pub(crate) fn take_output(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.output())
     }
 
     /// The connection, unless the caller is in this process.

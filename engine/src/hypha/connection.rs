@@ -37,7 +37,8 @@ fn welcome(core: &Rc<Core>, connection: Connection, port: PortKind) {
     }
     core.counters().accepted.add(1);
     core.counters().connections.add(1);
-    let keepalive = (settings.tcp_keepalive > 0).then(|| std::time::Duration::from_secs(settings.tcp_keepalive));
+    let keepalive =
+        (settings.tcp_keepalive > 0).then(|| std::time::Duration::from_secs(settings.tcp_keepalive));
     if let Err(error) = connection.set_keepalive(keepalive) {
         tracing::debug!(%error, "keep-alive probes are not to be had");
     }
@@ -80,7 +81,13 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(crate) fn new(caller: &'a Caller) -> Self {
         let limits = limits_of(caller);
-        Self { caller, parser: RequestParser::new(limits), limits, batch: Batch::default(), partial: Vec::new() }
+        Self {
+            caller,
+            parser: RequestParser::new(limits),
+            limits,
+            batch: Batch::default(),
+            partial: Vec::new(),
+        }
     }
 
     /// Runs the commands that `bytes` completes. `false`: the connection is to be closed.
@@ -109,7 +116,8 @@ impl<'a> Reader<'a> {
         let mut at = 0;
         loop {
             let authenticated = self.refresh_limits();
-            let (planning, end) = self.batch.plan(&self.caller.core, &mut self.parser, input, at, !authenticated);
+            let (planning, end) =
+                self.batch.plan(&self.caller.core, &mut self.parser, input, at, !authenticated);
             at = end;
             self.caller.run(&self.parser, input, &self.batch).await;
             if self.caller.session().closing {

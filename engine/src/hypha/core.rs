@@ -40,7 +40,7 @@ const EXPIRE_PAUSE: Duration = Duration::from_millis(2);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// One core of the node.
-pub struct Core {
+pub(crate) struct Core {
     /// Which one.
     pub(crate) id: CoreId,
     /// What all cores share.
@@ -133,7 +133,12 @@ impl Core {
         let cores = node.topology.core_count();
         Rc::new(Self {
             id,
-            data: RefCell::new(Data { keyspace, intents: Intents::default(), bytes_max: usize::MAX, value_bytes_max: usize::MAX }),
+            data: RefCell::new(Data {
+                keyspace,
+                intents: Intents::default(),
+                bytes_max: usize::MAX,
+                value_bytes_max: usize::MAX,
+            }),
             outboxes: RefCell::new(Outboxes::new(id, cores)),
             inbox,
             gathers: RefCell::default(),
@@ -303,7 +308,8 @@ impl Core {
             usize::MAX
         } else {
             let own = self.counters().data_bytes.read();
-            let others = self.node.sum(|core| core.data_bytes.read() + core.buffer_bytes.read()).saturating_sub(own);
+            let others =
+                self.node.sum(|core| core.data_bytes.read() + core.buffer_bytes.read()).saturating_sub(own);
             usize::try_from(max.saturating_sub(others)).unwrap_or(usize::MAX)
         };
     }
@@ -320,7 +326,8 @@ impl Core {
 
     /// When this core must wake for its keys' deadlines.
     fn next_expiry(&self) -> Option<Instant> {
-        let deadline_ms = self.data.borrow().keyspace.next_deadline_ms().filter(|_| self.active_expiry.get())?;
+        let deadline_ms =
+            self.data.borrow().keyspace.next_deadline_ms().filter(|_| self.active_expiry.get())?;
         let due = self.ring.now() + Duration::from_millis(deadline_ms.saturating_sub(self.now_ms()));
         Some(due.max(self.expire_after.get()))
     }
@@ -336,7 +343,8 @@ impl Core {
 
     /// Closes connections that have been idle for too long, or over their soft limit.
     pub(crate) fn keep_house(&self) {
-        let callers: Vec<Rc<Caller>> = self.callers.borrow().iter().map(|(_, caller)| Rc::clone(caller)).collect();
+        let callers: Vec<Rc<Caller>> =
+            self.callers.borrow().iter().map(|(_, caller)| Rc::clone(caller)).collect();
         let settings = self.settings();
         let mut buffer_bytes = 0;
         for caller in callers {

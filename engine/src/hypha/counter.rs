@@ -52,8 +52,6 @@ pub(crate) struct CoreCounters {
     pub(crate) forwarded_in: Counter,
     /// Bytes of keys, values and tables.
     pub(crate) data_bytes: Counter,
-    /// Keys, and keys with a deadline, over all databases.
-    pub(crate) keys: Counter,
     /// Keys removed because their time had come.
     pub(crate) expired: Counter,
     /// Bytes received from clients.
@@ -96,7 +94,18 @@ pub(crate) struct AtReset {
 
 /// The code words that INFO errorstats knows; the last stands for all others.
 pub(crate) const ERROR_CODES: [&str; 12] = [
-    "ERR", "WRONGTYPE", "OOM", "NOAUTH", "WRONGPASS", "NOPERM", "MOVED", "CROSSSLOT", "NOPROTO", "CLUSTERDOWN", "BUSY", "OTHER",
+    "ERR",
+    "WRONGTYPE",
+    "OOM",
+    "NOAUTH",
+    "WRONGPASS",
+    "NOPERM",
+    "MOVED",
+    "CROSSSLOT",
+    "NOPROTO",
+    "CLUSTERDOWN",
+    "BUSY",
+    "OTHER",
 ];
 
 /// What is counted for one command.
@@ -122,7 +131,6 @@ impl CoreCounters {
             misses: Counter::default(),
             forwarded_in: Counter::default(),
             data_bytes: Counter::default(),
-            keys: Counter::default(),
             expired: Counter::default(),
             received_bytes: Counter::default(),
             sent_bytes: Counter::default(),
@@ -183,7 +191,9 @@ impl CoreCounters {
         self.sampler.reset();
         self.durations.reset();
         for row in &self.rows {
-            [&row.calls, &row.nanos, &row.rejected, &row.failed].into_iter().for_each(|counter| counter.set(0));
+            [&row.calls, &row.nanos, &row.rejected, &row.failed]
+                .into_iter()
+                .for_each(|counter| counter.set(0));
             row.durations.reset();
         }
     }
@@ -290,7 +300,7 @@ impl Buckets {
 fn bucket_of(nanos: u64) -> usize {
     let nanos = nanos.max(STEPS as u64);
     let octave = nanos.ilog2() as usize;
-    let step = (nanos >> (octave - 2)) as usize & (STEPS - 1);
+    let step = usize::try_from(nanos >> (octave - 2) & (STEPS as u64 - 1)).expect("below STEPS");
     ((octave - 2) * STEPS + step).min(BUCKETS - 1)
 }
 

@@ -112,13 +112,21 @@ impl Caller {
                 self.finish(row, result, &mut bytes);
                 self.core.record(row, args, started.elapsed(), Some(self));
             }
-            Run::Container => self.core.refuse(Some(row), &CommandError::WrongArity(row.full_name.as_str().into()), &mut bytes),
+            Run::Container => self.core.refuse(
+                Some(row),
+                &CommandError::WrongArity(row.full_name.as_str().into()),
+                &mut bytes,
+            ),
         }
         self.reply(&bytes);
     }
 
     /// Whether a command may run at all.
-    fn admit(&self, plan: Plan, args: Args<'_>) -> Result<(&'static Row, Place), (Option<&'static Row>, CommandError)> {
+    fn admit(
+        &self,
+        plan: Plan,
+        args: Args<'_>,
+    ) -> Result<(&'static Row, Place), (Option<&'static Row>, CommandError)> {
         let (row, place) = match plan {
             Plan::Row(row, place) => (row, place),
             Plan::Unknown => return Err((None, unknown_command(args))),
@@ -141,7 +149,8 @@ impl Caller {
                 self.core.pause.set(None);
                 return;
             }
-            let free = pause.writes_only && !row.command.flags.has(Flags::WRITE) || row.full_name.starts_with("client|");
+            let free = pause.writes_only && !row.command.flags.has(Flags::WRITE)
+                || row.full_name.starts_with("client|");
             if free {
                 return;
             }
@@ -309,7 +318,8 @@ impl<'a> Stretch<'a> {
             let owner = self.core.node.topology.owner(key.slot());
             let first_key = (key.slot(), key.hash());
             if owner == self.core.id {
-                let spans: Vec<Span> = std::iter::once(0).chain(position..end).map(|index| args.spans[index]).collect();
+                let spans: Vec<Span> =
+                    std::iter::once(0).chain(position..end).map(|index| args.spans[index]).collect();
                 let place = Place::Core { owner, slot: key.slot(), hash: key.hash(), one_slot: true };
                 self.run_here(row, element, place, Args::new(args.buffer, &spans));
             } else {

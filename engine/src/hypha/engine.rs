@@ -336,7 +336,8 @@ impl Builder {
             let (call_sender, calls) = async_channel::bounded(CALLS_WAITING);
             let (waker_sender, waker) = mpsc::sync_channel(1);
             let (node_sender, node) = mpsc::sync_channel(1);
-            let seed = lifetime::Seed { number, inbox: Inbox { mails, calls }, ports, waker: waker_sender, node };
+            let seed =
+                lifetime::Seed { number, inbox: Inbox { mails, calls }, ports, waker: waker_sender, node };
             let name = format!("core-{number}");
             let handle = executor::spawn(processor, &name, move || lifetime::live(seed))
                 .map_err(StartError::LocalThread)?;
@@ -359,7 +360,14 @@ impl Builder {
         let hasher = Hasher::new([random_u64(), random_u64()]);
         let started_ms = clock::unix_ms();
         let node = Node::new(
-            topology, posts, hasher, self.settings, started_ms, processors, self.config_file, stop_sender,
+            topology,
+            posts,
+            hasher,
+            self.settings,
+            started_ms,
+            processors,
+            self.config_file,
+            stop_sender,
         );
         let node = Arc::new(node);
         let cores = starting.into_iter().map(|core| core.go(&node)).collect();
@@ -383,7 +391,8 @@ impl Builder {
             }
         }
         if let Some(base) = self.core_ports {
-            let mut taken: Vec<u16> = (0..cores).map(|core| core_port(base, core, cores)).collect::<Result<_, _>>()?;
+            let mut taken: Vec<u16> =
+                (0..cores).map(|core| core_port(base, core, cores)).collect::<Result<_, _>>()?;
             for &ip in bind {
                 for (core, port) in ports.iter_mut().zip(&mut taken) {
                     let listener = self.listen_at(SocketAddr::new(ip, *port), Sharing::Alone)?;

@@ -31,9 +31,15 @@ pub(crate) struct Gather {
 #[derive(Debug, Clone, Copy)]
 enum Piece {
     Waiting,
-    Ready { start: usize, end: usize },
+    Ready {
+        start: usize,
+        end: usize,
+    },
     /// The next `parts` pieces are merged.
-    Group { merge: Merge, parts: u32 },
+    Group {
+        merge: Merge,
+        parts: u32,
+    },
 }
 
 /// Above this many bytes the buffer of a finished gather is given back.
@@ -130,7 +136,9 @@ impl Gather {
 /// The number in an integer reply `:n\r\n`.
 fn integer_of(reply: &[u8]) -> i64 {
     let digits = reply.strip_prefix(b":").and_then(|rest| rest.strip_suffix(b"\r\n"));
-    digits.and_then(mycorrhizal_net::resp::number::parse_i64).expect("a command merged by sum replies with an integer")
+    digits
+        .and_then(mycorrhizal_net::resp::number::parse_i64)
+        .expect("a command merged by sum replies with an integer")
 }
 
 #[cfg(test)]

@@ -226,7 +226,7 @@ impl Handle {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn len(&self) -> Result<u64, CallError> {
+    pub async fn key_count(&self) -> Result<u64, CallError> {
         integer(self.execute(&[b"DBSIZE"]).await?).map(i64::unsigned_abs)
     }
 
@@ -248,8 +248,7 @@ async fn run(core: std::rc::Rc<super::core::Core>, db: Db, request: &[u8]) -> Ve
         session.protocol = Protocol::Resp3;
     }
     Reader::new(&caller).feed(request).await;
-    let reply = std::mem::take(&mut *caller.output());
-    reply
+    caller.take_output()
 }
 
 fn bytes(value: Value) -> Result<Option<Vec<u8>>, CallError> {
@@ -300,6 +299,6 @@ blocking! {
     increment<K: AsRef<[u8]>>(key: K, by: i64) -> i64;
     get_many<K: AsRef<[u8]>>(keys: &[K]) -> Vec<Option<Vec<u8>>>;
     set_many<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)]) -> ();
-    len() -> u64;
+    key_count() -> u64;
     clear() -> ();
 }

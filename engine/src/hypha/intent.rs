@@ -66,7 +66,8 @@ impl Intents {
 
     /// Whether a data command must wait.
     pub(crate) fn block(&self, request: &Request, args: Args<'_>) -> bool {
-        self.everything.is_some() || keys::keys(request.row.command.keys, args).any(|key| self.keys.contains_key(key))
+        self.everything.is_some()
+            || keys::keys(request.row.command.keys, args).any(|key| self.keys.contains_key(key))
     }
 
     /// Puts a command aside until the intents in its way are dropped.
@@ -78,7 +79,9 @@ impl Intents {
 
     /// Takes an intent, now or as soon as those in its way are dropped; then runs `granted`.
     pub(crate) fn take(&mut self, holder: Holder, scope: Scope, granted: Granted) {
-        if self.is_free(&scope) && !self.waiting.iter().any(|waiting| matches!(waiting, Waiting::Intent { .. })) {
+        if self.is_free(&scope)
+            && !self.waiting.iter().any(|waiting| matches!(waiting, Waiting::Intent { .. }))
+        {
             self.grant(holder, scope);
             granted();
         } else {

@@ -44,7 +44,8 @@ pub(crate) async fn run(
     for key in keys::keys(row.command.keys, args) {
         owners.entry(core.node.topology.owner(Slot::of(key))).or_default().push(key.to_vec());
     }
-    let scopes: Vec<(CoreId, Scope)> = owners.iter().map(|(&owner, keys)| (owner, Scope::Keys(keys.clone()))).collect();
+    let scopes: Vec<(CoreId, Scope)> =
+        owners.iter().map(|(&owner, keys)| (owner, Scope::Keys(keys.clone()))).collect();
     let intents = Intents::take(core, scopes).await;
     let mut scratch = Scratch::new(core);
     for (owner, keys) in owners {
@@ -138,7 +139,7 @@ struct Scratch {
 impl Scratch {
     fn new(core: &Core) -> Self {
         let databases = core.data.borrow().keyspace.databases();
-        let mut keyspace = Keyspace::new(KeyspaceConfig { databases, hasher: core.node.hasher.clone() });
+        let mut keyspace = Keyspace::new(KeyspaceConfig { databases, hasher: core.node.hasher });
         keyspace.set_now(core.now_ms());
         Self { keyspace, records: Rc::default() }
     }

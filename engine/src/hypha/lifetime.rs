@@ -70,7 +70,7 @@ pub(crate) async fn live(seed: Seed) {
     let _stop = StopNode(Arc::clone(&node));
     let id = CoreId(u16::try_from(seed.number).expect("cores are at most 1024"));
     let databases = node.settings.databases;
-    let keyspace = Keyspace::new(KeyspaceConfig { databases, hasher: node.hasher.clone() });
+    let keyspace = Keyspace::new(KeyspaceConfig { databases, hasher: node.hasher });
     let core = Core::new(id, node, ring.clone(), seed.inbox, keyspace);
     core.begin_turn();
     listen(&core, seed.ports.plain, PortKind::Plain);

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::counter::CoreCounters;
+use super::counter::{Buckets, CoreCounters};
 use super::mesh::Post;
 use super::settings::Settings;
 use super::topology::Topology;
+use crate::command::table::Row;
 use crate::mycel::Hasher;
 
 /// The shared part of a node.
@@ -87,13 +88,26 @@ impl Node {
 
     /// Asks whoever started the node to stop it (SHUTDOWN).
     pub(crate) fn request_stop(&self) {
-        // A full or closed channel means that somebody has asked before.
-        drop(self.stop_requests.try_send(()));
+        if self.stop_requests.try_send(()).is_err() {
+            tracing::debug!("the node had been asked to stop before");
+        }
     }
 
     /// Bytes of all data and of all client buffers.
     pub(crate) fn used_bytes(&self) -> u64 {
         self.sum(|core| core.data_bytes.read() + core.buffer_bytes.read())
+    }
+
+    /// The most bytes that any core has seen the node use.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.counters.iter().map(CoreCounters::peak_bytes).max().unwrap_or(0)
+    }
+
+    /// How long the commands of a row took, on all cores.
+    pub(crate) fn durations(&self, row: &Row) -> Buckets {
+        let mut sums = Buckets::default();
+        self.counters.iter().for_each(|core| core.rows[usize::from(row.number)].durations.add_to(&mut sums));
+        sums
     }
 
     /// The sum over all cores of what `pick` reads.

@@ -3,7 +3,7 @@
 //! A core without work has no turns and takes no samples; then the last one it took is what readers compare with, so
 //! that its rates fall towards zero by themselves. Written by the owning core, read by all.
 
-use super::counter::{Buckets, Counter, CoreCounters, Histogram};
+use super::counter::{Buckets, CoreCounters, Counter, Histogram};
 
 /// The shortest time between two samples.
 const SAMPLE_MS: u64 = 100;
@@ -77,14 +77,16 @@ impl CoreCounters {
     pub(crate) fn rates(&self, now_ms: u64) -> Rates {
         let sampler = &self.sampler;
         let taken = sampler.taken.read();
-        let kept = (taken.saturating_sub(SAMPLES as u64)..taken).map(|number| &sampler.samples[place(number)]);
+        let kept =
+            (taken.saturating_sub(SAMPLES as u64)..taken).map(|number| &sampler.samples[place(number)]);
         let settled = kept.filter(|sample| sample.at_ms.read() + SAMPLE_MS <= now_ms);
         let is_recent = |sample: &&Sample| sample.at_ms.read() + WINDOW_MS >= now_ms;
         let Some(base) = settled.clone().find(is_recent).or_else(|| settled.last()) else {
             return Rates::default();
         };
         let elapsed_ms = now_ms.saturating_sub(base.at_ms.read()).max(1);
-        let per_second = |now: &Counter, then: &Counter| ratio(now.read().saturating_sub(then.read()) * 1000, elapsed_ms);
+        let per_second =
+            |now: &Counter, then: &Counter| ratio(now.read().saturating_sub(then.read()) * 1000, elapsed_ms);
         Rates {
             commands: per_second(&self.commands, &base.commands),
             received_bytes: per_second(&self.received_bytes, &base.received_bytes),

@@ -48,7 +48,14 @@ impl SlowLog {
     }
 
     /// Logs a command.
-    pub(crate) fn push(&mut self, unix_seconds: u64, micros: u64, args: Args<'_>, address: String, name: Vec<u8>) {
+    pub(crate) fn push(
+        &mut self,
+        unix_seconds: u64,
+        micros: u64,
+        args: Args<'_>,
+        address: String,
+        name: Vec<u8>,
+    ) {
         let entry =
             SlowCommand { number: self.next, unix_seconds, micros, args: shortened(args), address, name };
         self.next += 1;

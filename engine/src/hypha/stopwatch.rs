@@ -52,7 +52,14 @@ impl Stopwatch {
 
     /// Tells of a command that has run, and how many bytes its reply has.
     #[inline]
-    pub(crate) fn after(&mut self, core: &Core, row: &'static Row, args: Args<'_>, reply_bytes: usize, caller: Option<&Caller>) {
+    pub(crate) fn after(
+        &mut self,
+        core: &Core,
+        row: &'static Row,
+        args: Args<'_>,
+        reply_bytes: usize,
+        caller: Option<&Caller>,
+    ) {
         self.rows.push(row);
         if self.is_timed_alone(row, args, reply_bytes) {
             let now = clock::monotonic();
@@ -90,7 +97,13 @@ impl Stopwatch {
 
 impl Core {
     /// Counts how long a command took, and logs it if that was long.
-    pub(crate) fn record(&self, row: &'static Row, args: Args<'_>, elapsed: Duration, caller: Option<&Caller>) {
+    pub(crate) fn record(
+        &self,
+        row: &'static Row,
+        args: Args<'_>,
+        elapsed: Duration,
+        caller: Option<&Caller>,
+    ) {
         self.count_durations(row, nanos(elapsed), 1);
         self.log_if_slow(row, args, elapsed, caller);
     }
@@ -117,7 +130,9 @@ impl Core {
         let threshold = self.slow_threshold_micros.get();
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let unix_seconds = self.now_ms() / 1000;
-        if u64::try_from(threshold).is_ok_and(|threshold| micros >= threshold) && !row.command.flags.has(Flags::SKIP_SLOWLOG) {
+        if u64::try_from(threshold).is_ok_and(|threshold| micros >= threshold)
+            && !row.command.flags.has(Flags::SKIP_SLOWLOG)
+        {
             let address = caller.map(Caller::peer_address).unwrap_or_default();
             let name = caller.map(|caller| caller.session().name.clone()).unwrap_or_default();
             self.slow_log.borrow_mut().push(unix_seconds, micros, args, address, name);

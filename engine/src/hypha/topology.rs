@@ -58,7 +58,10 @@ pub(crate) struct Endpoint {
 
 impl Topology {
     pub(crate) fn new(cores: u16, run_id: [u8; 20]) -> Self {
-        let owner = |partition: usize| CoreId((partition * usize::from(cores) / PARTITIONS) as u16);
+        let owner = |partition: usize| {
+            let core = partition * usize::from(cores) / PARTITIONS;
+            CoreId(u16::try_from(core).expect("a core's number is below their count"))
+        };
         Self {
             owners: Box::new(std::array::from_fn(owner)),
             cores,
@@ -104,8 +107,8 @@ impl Topology {
     pub(crate) fn slots_of(&self, core: CoreId) -> Vec<(u16, u16)> {
         let mut ranges: Vec<(u16, u16)> = Vec::new();
         for (partition, _) in self.owners.iter().enumerate().filter(|(_, owner)| **owner == core) {
-            let first = (partition * SLOTS_PER_PARTITION) as u16;
-            let last = first + (SLOTS_PER_PARTITION - 1) as u16;
+            let first = Slot::at(partition, 0).number();
+            let last = Slot::at(partition, SLOTS_PER_PARTITION - 1).number();
             match ranges.last_mut() {
                 Some(range) if range.1 + 1 == first => range.1 = last,
                 _ => ranges.push((first, last)),
@@ -170,7 +173,8 @@ mod tests {
                 }
             }
             assert_eq!(covered, 16_384);
-            let ids: std::collections::BTreeSet<String> = topology.cores().map(|core| topology.core_node_id(core)).collect();
+            let ids: std::collections::BTreeSet<String> =
+                topology.cores().map(|core| topology.core_node_id(core)).collect();
             assert_eq!(ids.len(), usize::from(cores));
         }
     }

@@ -17,19 +17,23 @@
 //!
 //! Compared by measurement with `BTreeSet<(u64, u64)>`: see `benches`, binary `storage`.
 
+use std::cmp::Ordering;
+
 use super::slot::{SLOTS_PER_PARTITION, Slot};
 
 /// Most marks in a chunk.
-const CHUNK_MARKS: usize = 128;
+const CHUNK_MARKS: usize = 32;
+/// Chunks grow by so many marks at a time.
+const STEP_MARKS: usize = 8;
 /// A chunk and its neighbour become one when they hold no more than this together.
 const MERGE_MARKS: usize = CHUNK_MARKS / 2;
 const SLOT_BITS: u32 = SLOTS_PER_PARTITION.trailing_zeros();
 const DEADLINE_MAX_MS: u64 = u64::MAX >> SLOT_BITS;
 
 /// One key's deadline: when, and where to look for the key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Mark {
-    /// Deadline and slot, upper half before lower half so that the derived order is that of the number.
+    /// Deadline and slot, upper half and lower half: as one number, marks would take 16 bytes.
     when: [u32; 2],
     hash: u32,
 }
@@ -77,6 +81,20 @@ fn halves(number: u64) -> [u32; 2] {
     [(number >> 32) as u32, number as u32]
 }
 
+impl Ord for Mark {
+    #[inline]
+    fn cmp(&self, other: &Mark) -> Ordering {
+        (self.when(), self.hash).cmp(&(other.when(), other.hash))
+    }
+}
+
+impl PartialOrd for Mark {
+    #[inline]
+    fn partial_cmp(&self, other: &Mark) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 struct Chunk {
     least: Mark,
     marks: Vec<Mark>,
@@ -113,6 +131,9 @@ impl DeadlineIndex {
         let chunk = &mut self.chunks[at];
         let place = chunk.marks.partition_point(|other| *other <= mark);
         let before = chunk.marks.capacity();
+        if chunk.marks.len() == before {
+            chunk.marks.reserve_exact(STEP_MARKS);
+        }
         chunk.marks.insert(place, mark);
         chunk.least = chunk.least.min(mark);
         self.mark_bytes += (chunk.marks.capacity() - before) * size_of::<Mark>();
@@ -146,7 +167,12 @@ impl DeadlineIndex {
     fn split(&mut self, at: usize, mark: Mark) -> usize {
         let chunk = &mut self.chunks[at];
         let above_all = chunk.marks.last().is_some_and(|last| *last <= mark);
+        let before = chunk.marks.capacity();
         let upper = if above_all { Vec::new() } else { chunk.marks.split_off(CHUNK_MARKS / 2) };
+        if !above_all {
+            chunk.marks.shrink_to(CHUNK_MARKS / 2 + STEP_MARKS);
+        }
+        self.mark_bytes -= (before - chunk.marks.capacity()) * size_of::<Mark>();
         let least = upper.first().copied().unwrap_or(mark);
         self.mark_bytes += upper.capacity() * size_of::<Mark>();
         self.chunks.insert(at + 1, Chunk { least, marks: upper });

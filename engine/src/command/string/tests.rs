@@ -188,7 +188,18 @@ fn many_keys() {
             ("MSETNX c 1 d", "-ERR wrong number of arguments for 'msetnx' command"),
         ]);
     }
-    check(&[("MSET a 1 b", "-ERR wrong number of arguments for 'mset' command")]);
+}
+
+#[test]
+fn a_pair_that_is_cut_short_changes_nothing() {
+    for spreads in [Spreads::Whole, Spreads::Scattered] {
+        let mut rehearsal = Rehearsal { spreads, ..Rehearsal::new() };
+        rehearsal.check(&[
+            ("MSET a 1 b", "-ERR wrong number of arguments for 'mset' command"),
+            ("MSETNX a 1 b", "-ERR wrong number of arguments for 'msetnx' command"),
+            ("EXISTS a", ":0"),
+        ]);
+    }
 }
 
 #[test]

@@ -132,7 +132,7 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     ),
     Parameter::number(
         "slowlog-max-len",
-        |settings| decimal(settings.slowlog_max_len),
+        |settings| decimal(settings.slowlog_max_len as u64),
         |settings, text| {
             let most = usize::try_from(LONG_MAX).unwrap_or(usize::MAX);
             read::integer_in(text, &(0..=most)).map(|count| settings.slowlog_max_len = count)
@@ -153,8 +153,8 @@ pub(crate) const PARAMETERS: &[Parameter] = &[
     ),
 ];
 
-fn decimal(number: impl ToString) -> Vec<u8> {
-    number.to_string().into_bytes()
+fn decimal(number: impl Into<i128>) -> Vec<u8> {
+    number.into().to_string().into_bytes()
 }
 
 fn bind(settings: &Settings) -> Vec<u8> {

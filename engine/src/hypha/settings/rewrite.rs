@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Value};
 
-use super::parameter::{Form, PARAMETERS, Parameter};
 use super::Settings;
+use super::parameter::{Form, PARAMETERS, Parameter};
 
 /// Why the file was not rewritten; it is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,9 @@ pub(crate) fn rewrite_file(path: &Path, settings: &Settings) -> Result<(), Rewri
     let path = fs::canonicalize(path)?;
     let beside = beside(&path);
     let written = write_like(&beside, &text, &path).and_then(|()| fs::rename(&beside, &path));
-    if written.is_err() && let Err(error) = fs::remove_file(&beside) {
+    if written.is_err()
+        && let Err(error) = fs::remove_file(&beside)
+    {
         tracing::debug!(%error, "nothing to clean up after a failed rewrite");
     }
     written.map_err(RewriteError::from)

@@ -70,14 +70,22 @@ fn refusals_have_the_texts_of_redis() {
         ("maxclients", "0", "argument must be between 1 and 4294967295 inclusive"),
         ("slowlog-log-slower-than", "-5", "argument must be between -1 and 9223372036854775807 inclusive"),
         ("slowlog-max-len", "1.5", "argument couldn't be parsed into an integer"),
-        ("client-query-buffer-limit", "1", "argument must be between 1048576 and 9223372036854775807 inclusive"),
+        (
+            "client-query-buffer-limit",
+            "1",
+            "argument must be between 1048576 and 9223372036854775807 inclusive",
+        ),
         ("latency-tracking", "maybe", "argument must be 'yes' or 'no'"),
         (
             "latency-tracking-info-percentiles",
             "101",
             "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
         ),
-        ("client-output-buffer-limit", "normal 1 2", "Wrong number of arguments in buffer limit configuration."),
+        (
+            "client-output-buffer-limit",
+            "normal 1 2",
+            "Wrong number of arguments in buffer limit configuration.",
+        ),
         (
             "client-output-buffer-limit",
             "normal x 2 3",
