@@ -125,7 +125,7 @@ impl Config {
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Request, ConfigError> {
         let flags = match Settings::from_flags(args)? {
-            settings::Parsed::Settings(flags) => flags,
+            settings::Parsed::Settings(flags) => *flags,
             settings::Parsed::Print(text) => return Ok(Request::Print(text)),
         };
         let written = flags.or(Settings::from_environment(environment)?);

@@ -124,7 +124,8 @@ fn interactive(session: Session, options: &Options, interrupt: Arc<AtomicBool>) 
         None => std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".pulse_history")),
     };
     let colours = Colours::for_terminal(stdout().is_terminal());
-    Interactive::new(Runner::new(session, style(options), stdout()), colours, history, interrupt).run()
+    Interactive::new(Runner::new(session, style(options), stdout()), colours, history.as_deref(), interrupt)
+        .run()
 }
 
 fn style(options: &Options) -> Style {

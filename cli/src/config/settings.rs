@@ -115,7 +115,7 @@ pub struct Settings {
 
 /// What a command line is.
 pub(super) enum Parsed {
-    Settings(Settings),
+    Settings(Box<Settings>),
     Print(String),
 }
 
@@ -124,7 +124,7 @@ impl Settings {
     pub(super) fn from_flags(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, ConfigError> {
         let matches = command().try_get_matches_from(args);
         match matches.and_then(|matches| Self::from_arg_matches(&matches)) {
-            Ok(settings) => Ok(Parsed::Settings(settings)),
+            Ok(settings) => Ok(Parsed::Settings(Box::new(settings))),
             Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
                 Ok(Parsed::Print(error.render().to_string()))
             }

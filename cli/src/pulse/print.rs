@@ -69,7 +69,7 @@ impl Pretty<'_> {
             Value::Integer(number) => self.paint(Paint::Number, &format!("(integer) {number}")),
             Value::Double(number) => self.paint(Paint::Number, &format!("(double) {}", double(*number))),
             Value::BigNumber(digits) => {
-                self.paint(Paint::Number, &format!("(big number) {}", printable(digits)))
+                self.paint(Paint::Number, &format!("(big number) {}", printable(digits)));
             }
             Value::Boolean(truth) => self.paint(Paint::Number, &format!("({truth})")),
             Value::Null => self.paint(Paint::Faint, "(nil)"),

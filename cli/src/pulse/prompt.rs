@@ -10,7 +10,7 @@ mod history;
 
 use std::borrow::Cow;
 use std::io::Stdout;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -42,7 +42,7 @@ impl Interactive {
     pub(crate) fn new(
         runner: Runner<Stdout>,
         colours: Colours,
-        history: Option<PathBuf>,
+        history: Option<&Path>,
         interrupt: Arc<AtomicBool>,
     ) -> Self {
         Self { runner, editor: editor::new(history, colours), colours, interrupt }

@@ -1,6 +1,6 @@
 //! Puts the line editor together: keys, menu, history, completion, hints.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use reedline::{
     ColumnarMenu, Emacs, KeyCode, KeyModifiers, MenuBuilder as _, Reedline, ReedlineEvent, ReedlineMenu,
@@ -16,7 +16,7 @@ use super::history;
 const MENU: &str = "completions";
 
 /// A line editor with Emacs keys.
-pub(super) fn new(history: Option<PathBuf>, colours: Colours) -> Reedline {
+pub(super) fn new(history: Option<&Path>, colours: Colours) -> Reedline {
     let mut keys = default_emacs_keybindings();
     let menu = || ReedlineEvent::Menu(MENU.into());
     keys.add_binding(

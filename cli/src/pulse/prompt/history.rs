@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use reedline::{FileBackedHistory, History, HistoryItem, HistoryItemId, HistorySessionId, SearchQuery};
 
@@ -13,8 +13,8 @@ use crate::pulse::line;
 const CAPACITY: usize = 10_000;
 
 /// The history of the file, or one that is forgotten if there is no file or it cannot be used.
-pub(super) fn open(file: Option<PathBuf>) -> Box<dyn History> {
-    let opened = file.as_deref().map(open_file).transpose();
+pub(super) fn open(file: Option<&Path>) -> Box<dyn History> {
+    let opened = file.map(open_file).transpose();
     let history = opened.unwrap_or_else(|error| {
         eprintln!("pulse: the history is not kept: {error}");
         None
@@ -120,7 +120,7 @@ mod tests {
     fn the_file_is_private_and_holds_no_password() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("history");
-        let mut history = open(Some(path.clone()));
+        let mut history = open(Some(&path));
         for line in ["set a 1", "auth hunter2", "get a"] {
             history.save(HistoryItem::from_command_line(line)).unwrap();
         }
