@@ -118,7 +118,7 @@ impl Drop for Process {
 }
 
 /// The server that is compared with the oracle: the daemon, or with `MYCORRHIZAL_SUBJECT=redis` Redis itself, which
-/// shows that a transcript is sound before the command that it covers exists.
+/// shows that a transcript is sound before the command that it covers exists. A path there names another daemon.
 #[derive(Debug)]
 pub enum Subject {
     /// Our own.
