@@ -24,46 +24,22 @@
 //! and aligned to 8.
 #![expect(unsafe_code, reason = "a length-prefixed allocation behind a thin pointer has no safe form")]
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
+mod buffer;
+mod shape;
+
+use std::alloc::{alloc, dealloc, handle_alloc_error, realloc};
 use std::ptr::NonNull;
 
+use self::buffer::{Buffer, lengthen, overwrite, reserve};
+use self::shape::{
+    ALIGN, BUFFER, DEADLINE, EDITED, HEADER_BYTES, Header, PAYLOAD, Shape, WIDE, WORD_BYTES, header_len,
+    words,
+};
 use super::prefetch::touch;
 use super::value::{Decimal, Encoding, Kind, NewValue, Value};
 
-/// The longest value that stands inline. Longer ones get a buffer of their own, so that moving an entry is cheap.
-pub(super) const INLINE_MAX_BYTES: usize = 4_096;
 /// An edit that makes a value longer than this gives it a buffer, so that further edits are amortised.
 pub(super) const EDIT_INLINE_MAX_BYTES: usize = 256;
-/// The shortest key whose length does not fit the header.
-pub(super) const WIDE_KEY_BYTES: usize = u16::MAX as usize;
-/// Buffers double up to this length and grow by a quarter beyond it.
-const DOUBLING_MAX_BYTES: usize = 1 << 20;
-
-const DEADLINE: u8 = 1 << 0;
-const WIDE: u8 = 1 << 1;
-const PAYLOAD: u8 = 1 << 2;
-const BUFFER: u8 = 1 << 3;
-const EDITED: u8 = 1 << 4;
-const OPTIONAL_WORDS: u8 = DEADLINE | WIDE | PAYLOAD;
-
-const HEADER_BYTES: usize = size_of::<Header>();
-const WORD_BYTES: usize = 8;
-const ALIGN: usize = 8;
-
-#[derive(Clone, Copy)]
-#[repr(C, align(8))]
-struct Header {
-    flags: u8,
-    clock: u8,
-    key_len: u16,
-    value_len: u32,
-}
-
-struct Buffer {
-    bytes: Vec<u8>,
-}
-
-const _: () = assert!(HEADER_BYTES == 8 && align_of::<Header>() == ALIGN);
 const _: () = assert!(size_of::<NonNull<Buffer>>() <= WORD_BYTES && align_of::<NonNull<Buffer>>() <= ALIGN);
 const _: () = assert!(size_of::<EntryBox>() == 8 && size_of::<Option<EntryBox>>() == 8);
 
@@ -77,66 +53,6 @@ pub(super) struct EntryBox {
 
 // SAFETY: an entry owns all that it points to and shares none of it; nothing in it is bound to a thread.
 unsafe impl Send for EntryBox {}
-
-/// What decides the size of the allocation and where in it things stand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Shape {
-    flags: u8,
-    key_len: usize,
-    inline_len: usize,
-}
-
-impl Shape {
-    fn new(key_len: usize, value: &NewValue<'_>, has_deadline: bool) -> Shape {
-        let (form, inline_len) = match value {
-            NewValue::Int(_) => (PAYLOAD, 0),
-            NewValue::Text(bytes) | NewValue::Bytes(bytes) | NewValue::Raw(bytes) => form_of(bytes.len()),
-        };
-        let edited = if matches!(value, NewValue::Raw(_)) { EDITED } else { 0 };
-        let deadline = if has_deadline { DEADLINE } else { 0 };
-        let wide = if key_len >= WIDE_KEY_BYTES { WIDE } else { 0 };
-        Shape { flags: form | edited | deadline | wide, key_len, inline_len }
-    }
-
-    /// Where the key starts: behind the header and the words that the flags name.
-    #[inline]
-    fn key_at(self) -> usize {
-        HEADER_BYTES + WORD_BYTES * words(self.flags)
-    }
-
-    #[inline]
-    fn size(self) -> usize {
-        self.key_at() + self.key_len + self.inline_len
-    }
-
-    #[inline]
-    fn layout(self) -> Layout {
-        Layout::from_size_align(self.size(), ALIGN)
-            .expect("a key in memory and an inline value fit an allocation")
-    }
-
-    /// Whether an entry of this shape can become one of `other` without moving its key.
-    #[inline]
-    fn fits(self, other: Shape) -> bool {
-        self.flags & OPTIONAL_WORDS == other.flags & OPTIONAL_WORDS
-    }
-}
-
-/// How many of the optional words the flags name: bits set among the lowest three, a nibble for each case.
-#[inline]
-fn words(flags: u8) -> usize {
-    (0x3221_2110_u32 >> (4 * (flags & OPTIONAL_WORDS))) as usize & 0xF
-}
-
-fn form_of(value_len: usize) -> (u8, usize) {
-    if value_len <= INLINE_MAX_BYTES { (0, value_len) } else { (PAYLOAD | BUFFER, 0) }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "inline values end far below 4 GiB")]
-fn header_len(inline_len: usize) -> u32 {
-    debug_assert!(inline_len <= INLINE_MAX_BYTES);
-    inline_len as u32
-}
 
 impl EntryBox {
     /// A new entry. `value` is kept as it is given: `Text` is for the caller to decide.
@@ -567,32 +483,6 @@ fn same(left: &[u8], right: &[u8]) -> bool {
         return left_first == right_first && left_last == right_last;
     }
     left == right
-}
-
-/// Replaces the content of a buffer, and the buffer with it when it is far too large or too small.
-fn overwrite(buffer: &mut Vec<u8>, bytes: &[u8]) {
-    if buffer.capacity() < bytes.len() || buffer.capacity() / 2 > bytes.len() {
-        *buffer = bytes.to_vec();
-    } else {
-        buffer.clear();
-        buffer.extend_from_slice(bytes);
-    }
-}
-
-/// Pads a buffer with zeros to `len`, if it is shorter.
-fn lengthen(buffer: &mut Vec<u8>, len: usize) {
-    if len > buffer.len() {
-        reserve(buffer, len);
-        buffer.resize(len, 0);
-    }
-}
-
-/// Makes room for `len` bytes and for edits to come.
-fn reserve(buffer: &mut Vec<u8>, len: usize) {
-    if len > buffer.capacity() {
-        let room = if len <= DOUBLING_MAX_BYTES { len * 2 } else { len + len / 4 };
-        buffer.reserve_exact(room - buffer.len());
-    }
 }
 
 #[cfg(test)]

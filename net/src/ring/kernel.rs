@@ -14,19 +14,20 @@
 //! Sources: io_uring_setup(2), io_uring_enter(2), io_uring_register(2), and the prep functions of liburing.
 #![expect(unsafe_code, reason = "submits to the kernel; every submission proves how long its memory lives")]
 
+mod completion;
+
 use super::acceptor::Acceptor;
 use super::clock;
-use super::ledger::BufferId;
 use super::operations::{OperationId, Operations, RESERVED};
 use super::pool::{Chunk, GROUP, Pool};
-use super::stream::{Mode, Stream};
+use super::stream::Stream;
 use super::wake::Shared;
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
-use io_uring::{IoUring, cqueue, opcode};
+use io_uring::{IoUring, opcode};
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -367,140 +368,6 @@ impl Kernel {
         Ok(())
     }
 
-    /// The next thing that happened.
-    pub(super) fn next_event(&mut self) -> Option<Event> {
-        loop {
-            let event = match self.ready.pop_front()? {
-                // Nothing is found if a failure came before: then the send went on under another name.
-                Ready::Settled(id) => match self.operations.remove(id) {
-                    Some(Operation::Send(outgoing)) => self.on_sent_part(outgoing, None),
-                    _ => None,
-                },
-                Ready::Completion { user_data, result, flags } => {
-                    self.on_completion(user_data, result, flags)
-                }
-            };
-            if event.is_some() {
-                return event;
-            }
-        }
-    }
-
-    fn on_completion(&mut self, user_data: u64, result: i32, flags: u32) -> Option<Event> {
-        if user_data == PEER {
-            return Some(Event::Woken);
-        }
-        if user_data & u64::from(u32::MAX) == u64::from(PEER_FAILED) {
-            let index = usize::try_from(user_data >> 32).ok()?;
-            self.peers.get(index)?.signal();
-            return None;
-        }
-        let id = OperationId::from_user_data(user_data);
-        let armed = cqueue::more(flags);
-        match self.operations.find(id)? {
-            Operation::Poll(shared) => {
-                let shared = Arc::clone(shared);
-                if !armed {
-                    self.operations.remove(id);
-                    if !self.closing {
-                        self.poll(&shared);
-                    }
-                }
-                Some(Event::Woken)
-            }
-            Operation::Accept(acceptor) => {
-                let acceptor = Rc::clone(acceptor);
-                if !armed {
-                    self.operations.remove(id);
-                }
-                Some(Event::Accepted { acceptor, result: accepted(result), armed })
-            }
-            Operation::Receive(stream) => {
-                let stream = Rc::clone(stream);
-                if !armed {
-                    self.operations.remove(id);
-                }
-                Some(Event::Received { stream, result: self.received(result, flags), armed })
-            }
-            Operation::Send(_) if armed => self.on_zero_copied(id, result),
-            Operation::Send(_) => match self.operations.remove(id)? {
-                Operation::Send(outgoing) => self.on_sent_part(outgoing, Some(result)),
-                _ => None,
-            },
-            Operation::Notice { .. } => {
-                self.notices -= 1;
-                self.operations.remove(id);
-                None
-            }
-        }
-    }
-
-    fn received(&self, result: i32, flags: u32) -> Result<Option<Chunk>, i32> {
-        let filled = u32::try_from(result).unwrap_or(0);
-        let chunk = cqueue::buffer_select(flags).and_then(|id| self.pool.take(BufferId(id), filled));
-        match result {
-            1.. => Ok(Some(chunk.ok_or(libc::EIO)?)),
-            0 => Ok(None),
-            error => Err(-error),
-        }
-    }
-
-    /// A send ended: all of it (`None`, or as many bytes as were asked for), a part, or with an error.
-    fn on_sent_part(&mut self, mut outgoing: Outgoing, result: Option<i32>) -> Option<Event> {
-        let asked = (outgoing.bytes.len() - outgoing.from).min(SEND_BYTES_MAX);
-        let outcome = match result {
-            None => Ok(asked),
-            Some(result) => match usize::try_from(result) {
-                Ok(0) => Err(libc::EPIPE),
-                Ok(sent) => Ok(sent),
-                Err(_) => Err(-result),
-            },
-        };
-        match outcome {
-            Ok(sent) => outgoing.from += sent,
-            // No room, interrupted, or zero-copy is not to be had: the same bytes, waiting and copied.
-            Err(libc::EAGAIN | libc::EINTR) => {}
-            Err(libc::EINVAL | libc::EOPNOTSUPP) if outgoing.how == SendMode::ZeroCopy => {}
-            Err(error) => return Some(sent(outgoing, Err(error))),
-        }
-        if outgoing.from == outgoing.bytes.len() {
-            return Some(sent(outgoing, Ok(())));
-        }
-        // A cancelled send that had got part of the way says how far, not that it was cancelled.
-        if self.closing || outgoing.stream.mode.get() == Mode::Closed {
-            return Some(sent(outgoing, Err(libc::ECANCELED)));
-        }
-        outgoing.how = SendMode::Waiting;
-        let stream = Rc::clone(&outgoing.stream);
-        let id = self.send_from(outgoing);
-        stream.on_send_continued(id);
-        None
-    }
-
-    /// The bytes of a zero-copy send were handed to the network, which still reads them: they stay, under the name
-    /// that the notice will carry.
-    fn on_zero_copied(&mut self, id: OperationId, result: i32) -> Option<Event> {
-        let place = self.operations.find_mut(id)?;
-        let Operation::Send(outgoing) = std::mem::replace(place, Operation::Notice { bytes: Vec::new() })
-        else {
-            return None;
-        };
-        self.notices += 1;
-        let Outgoing { stream, bytes, from, .. } = outgoing;
-        let refused = result == -libc::EOPNOTSUPP || result == -libc::EINVAL;
-        let again = if refused { bytes[from..].to_vec() } else { Vec::new() };
-        let all = usize::try_from(result).is_ok_and(|sent| from + sent == bytes.len());
-        *place = Operation::Notice { bytes };
-        if refused && !self.closing {
-            let id = self.send(Rc::clone(&stream), again, SendMode::Waiting);
-            stream.on_send_continued(id);
-            return None;
-        }
-        // With MSG_WAITALL the kernel sends all or says why not; a part means that the connection is broken.
-        let result = if all { Ok(()) } else { Err(if result < 0 { -result } else { libc::EPIPE }) };
-        Some(Event::Sent { stream, bytes: Vec::new(), result })
-    }
-
     /// Ends every operation. True when the kernel has let go of all memory.
     fn drain(&mut self) -> bool {
         self.closing = true;
@@ -549,16 +416,4 @@ impl Drop for Kernel {
             std::mem::forget(Rc::clone(&self.pool));
         }
     }
-}
-
-fn accepted(result: i32) -> Result<OwnedFd, i32> {
-    if result < 0 {
-        return Err(-result);
-    }
-    // SAFETY: a non-negative result of accept is a descriptor that was opened for us and that nobody else has.
-    Ok(unsafe { OwnedFd::from_raw_fd(result) })
-}
-
-fn sent(outgoing: Outgoing, result: Result<(), i32>) -> Event {
-    Event::Sent { stream: outgoing.stream, bytes: outgoing.bytes, result }
 }

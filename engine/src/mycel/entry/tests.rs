@@ -1,5 +1,6 @@
 //! Unit and model tests of the entry; nothing here needs more than memory, so that Miri can run them.
 
+use super::shape::{INLINE_MAX_BYTES, WIDE_KEY_BYTES};
 use super::*;
 use proptest::prelude::*;
 
