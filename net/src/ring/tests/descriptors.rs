@@ -92,9 +92,9 @@ fn open_descriptors() -> Vec<String> {
 }
 
 #[test]
-fn cores_that_ended_leave_no_descriptor_and_no_mapping() {
+fn cores_that_ended_leave_no_descriptor() {
     if std::env::var_os(ALONE).is_none() {
-        run_alone("ring::tests::descriptors::cores_that_ended_leave_no_descriptor_and_no_mapping", "true");
+        run_alone("ring::tests::descriptors::cores_that_ended_leave_no_descriptor", "true");
         return;
     }
     let run = || {
@@ -119,26 +119,23 @@ fn cores_that_ended_leave_no_descriptor_and_no_mapping() {
         .expect("no panic")
         .expect("closed");
     };
+    // glommio keeps one eventfd of each executor that ever was; a ring is to add none.
     let bare = || crate::executor::spawn(0, "bare", || async {}).expect("a thread").join().expect("no panic");
     bare();
-    let b0 = open_descriptors();
-    for _ in 0..5 {
-        bare();
-    }
-    println!("BARE {b0:?} {:?}", open_descriptors());
     run();
+    let at_first = open_descriptors();
+    (0..5).for_each(|_| bare());
     let before = open_descriptors();
-    for _ in 0..5 {
-        run();
-    }
+    let expected = before.len().saturating_sub(at_first.len());
+    (0..5).for_each(|_| run());
     let mut after = open_descriptors();
-    // The kernel closes a ring's descriptor after the thread has ended.
-    for _ in 0..1000 {
-        if after.len() <= before.len() {
+    // The kernel closes a ring's descriptor some time after its thread has ended.
+    for _ in 0..100_000 {
+        if after.len() <= before.len() + expected {
             break;
         }
         std::thread::yield_now();
         after = open_descriptors();
     }
-    assert!(after.len() <= before.len(), "{before:?} before, {after:?} after five more cores");
+    assert!(after.len() <= before.len() + expected, "{before:?} before, {after:?} after five more cores");
 }
