@@ -7,13 +7,16 @@ use std::net::{SocketAddr, TcpListener};
 /// Connections that the kernel holds for a listener that has not accepted them yet.
 pub const BACKLOG: i32 = 4096;
 
-/// Whether several cores listen at one address, each with a socket of its own.
+/// Whether several cores listen at one address, each with a socket of its own, so that the kernel deals the
+/// connections to them (`SO_REUSEPORT`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
     /// This socket alone; a second one at the address is refused.
     Alone,
-    /// `SO_REUSEPORT`: the kernel deals connections to all sockets that were bound so.
-    Cores,
+    /// The first of several: refused if anybody listens there, even one who would share.
+    Opens,
+    /// Another one, beside that which opened the address.
+    Joins,
 }
 
 /// Binds a TCP listener. Port 0 takes a free one; bind the first core's, ask for its address, and bind the others
@@ -26,7 +29,7 @@ pub enum Sharing {
 pub fn listen_tcp(address: SocketAddr, sharing: Sharing, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
-    if sharing == Sharing::Cores {
+    if sharing == Sharing::Joins {
         socket.set_reuse_port(true)?;
     }
     if address.is_ipv6() {
@@ -34,6 +37,9 @@ pub fn listen_tcp(address: SocketAddr, sharing: Sharing, backlog: i32) -> io::Re
     }
     socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
+    if sharing == Sharing::Opens {
+        socket.set_reuse_port(true)?;
+    }
     socket.listen(backlog)?;
     Ok(socket.into())
 }
@@ -49,10 +55,13 @@ mod tests {
 
     #[test]
     fn a_free_port_can_be_shared_by_cores() {
-        let first = listen_tcp(local(0), Sharing::Cores, BACKLOG).expect("a free port");
+        let first = listen_tcp(local(0), Sharing::Opens, BACKLOG).expect("a free port");
         let address = first.local_addr().expect("bound");
-        let second = listen_tcp(address, Sharing::Cores, BACKLOG).expect("the port is shared");
+        let second = listen_tcp(address, Sharing::Joins, BACKLOG).expect("the port is shared");
         assert_eq!(second.local_addr().expect("bound"), address);
+        // Who was not asked to join does not.
+        let error = listen_tcp(address, Sharing::Opens, BACKLOG).expect_err("in use");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]

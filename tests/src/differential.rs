@@ -172,7 +172,7 @@ impl Commands {
             9 => self.over("MOVE", 1, &["1"]),
             10 => split(&["SELECT", "1"]),
             11..=12 => split(&["SELECT", "0"]),
-            13 => split(&["DBSIZE"]),
+            13 => self.over("EXISTS", 2, &[]),
             14 => split(&["SWAPDB", "0", "1"]),
             _ if self.0.one_in(8) => split(&["FLUSHDB"]),
             _ => self.over("GET", 2, &[]),

@@ -15,6 +15,12 @@ use super::core::Core;
 /// An input buffer that grew beyond this is given back once it is empty.
 const KEPT_BYTES: usize = 32 * 1024;
 
+/// Commands of a connection with more unsent replies than this wait until its peer has read them. Their bytes are still
+/// received, up to `client-query-buffer-limit`: a peer may write much before it reads.
+const UNSENT_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// They go on when no more than this is unsent.
+const UNSENT_LOW_BYTES: usize = UNSENT_MAX_BYTES / 4;
+
 /// Accepts connections and starts a task for each. Ends when it is cancelled.
 pub(crate) async fn accept(core: Rc<Core>, listener: Listener, port: PortKind) {
     loop {
@@ -59,13 +65,22 @@ async fn serve(caller: &Caller) {
     let Some(connection) = caller.connection() else { return };
     let mut reader = Reader::new(caller);
     while let Ok(Some(chunk)) = connection.recv().await {
-        let go_on = reader.feed(&chunk).await;
+        let mut go_on = reader.feed(&chunk).await;
         drop(chunk);
+        while go_on && is_behind(connection) {
+            reader.wait_for_peer(connection).await;
+            go_on = !caller.session().closing && reader.feed(&[]).await;
+        }
         if !go_on || caller.session().closing {
             break;
         }
     }
     connection.shutdown_after_flush();
+}
+
+/// Whether the peer reads so slowly that no more of its commands are to run for now.
+fn is_behind(connection: &Connection) -> bool {
+    connection.unsent_bytes() > UNSENT_MAX_BYTES
 }
 
 /// Turns received bytes into commands that run.
@@ -111,7 +126,25 @@ impl<'a> Reader<'a> {
         go_on && self.is_within_limit()
     }
 
-    /// Runs the whole requests at the front of `input`; returns where the rest begins.
+    /// Waits until the peer has read most of its replies, or is gone; takes in what it sends meanwhile.
+    async fn wait_for_peer(&mut self, connection: &Connection) {
+        let drained = async {
+            // An error means that the connection is gone, which the next receive says as well.
+            drop(connection.drained(UNSENT_LOW_BYTES).await);
+        };
+        let received = async {
+            while let Ok(Some(chunk)) = connection.recv().await {
+                self.partial.extend_from_slice(&chunk);
+                if !self.is_within_limit() {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        futures_lite::future::or(drained, received).await;
+    }
+
+    /// Runs whole requests at the front of `input`, all unless the peer is behind; returns where the rest begins.
     async fn run(&mut self, input: &[u8]) -> (bool, usize) {
         let mut at = 0;
         loop {
@@ -124,6 +157,9 @@ impl<'a> Reader<'a> {
                 return (false, at);
             }
             match planning {
+                Planning::Full if self.caller.connection().is_some_and(is_behind) => {
+                    return (self.is_output_within_limit(), at);
+                }
                 Planning::Full => {}
                 Planning::NeedsInput => return (self.is_output_within_limit(), at),
                 Planning::Broken(error) => {
@@ -152,6 +188,7 @@ impl<'a> Reader<'a> {
         if !within {
             core.counters().query_limit_closed.add(1);
             tracing::warn!(client = %self.caller.peer_address(), "closed: client-query-buffer-limit reached");
+            self.caller.kill();
         }
         within
     }

@@ -131,6 +131,7 @@ impl Core {
     pub(crate) fn new(id: CoreId, node: Arc<Node>, ring: Ring, inbox: Inbox, keyspace: Keyspace) -> Rc<Self> {
         let settings = Rc::new(node.settings.clone());
         let cores = node.topology.core_count();
+        node.counters[id.index()].startup_bytes.set(keyspace.used_bytes() as u64);
         Rc::new(Self {
             id,
             data: RefCell::new(Data {

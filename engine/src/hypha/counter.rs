@@ -52,6 +52,8 @@ pub(crate) struct CoreCounters {
     pub(crate) forwarded_in: Counter,
     /// Bytes of keys, values and tables.
     pub(crate) data_bytes: Counter,
+    /// Those of them that were there before the first key.
+    pub(crate) startup_bytes: Counter,
     /// Keys removed because their time had come.
     pub(crate) expired: Counter,
     /// Bytes received from clients.
@@ -131,6 +133,7 @@ impl CoreCounters {
             misses: Counter::default(),
             forwarded_in: Counter::default(),
             data_bytes: Counter::default(),
+            startup_bytes: Counter::default(),
             expired: Counter::default(),
             received_bytes: Counter::default(),
             sent_bytes: Counter::default(),

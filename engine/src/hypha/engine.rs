@@ -382,8 +382,9 @@ impl Builder {
         let mut addresses = Addresses::default();
         if let Some(mut port) = self.listen {
             for &ip in bind {
-                for core in &mut ports {
-                    let listener = self.listen_at(SocketAddr::new(ip, port), Sharing::Cores)?;
+                for (number, core) in ports.iter_mut().enumerate() {
+                    let sharing = if number == 0 { Sharing::Opens } else { Sharing::Joins };
+                    let listener = self.listen_at(SocketAddr::new(ip, port), sharing)?;
                     port = port_of(&listener);
                     core.plain.push(listener);
                 }

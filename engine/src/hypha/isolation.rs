@@ -23,7 +23,7 @@ use super::mesh::RequestContext;
 use super::topology::CoreId;
 use crate::command::table::Row;
 use crate::command::{Apply, CommandError, DataContext, Flags, keys};
-use crate::mycel::{Db, Keyspace, KeyspaceConfig, NewValue, Record, RecordBuffer, Slot, Value};
+use crate::mycel::{Db, Keyspace, KeyspaceConfig, Record, RecordBuffer, Slot};
 
 /// Runs `row` over keys of several cores and appends its reply to `out`.
 ///
@@ -110,11 +110,7 @@ fn copy_out(core: &Rc<Core>, keys: &[Vec<u8>]) -> RecordBuffer {
     for key in keys {
         for db in (0..keyspace.databases()).map(Db::new) {
             let Some(view) = keyspace.peek(db, &keyspace.key(key)) else { continue };
-            let value = match view.value() {
-                Value::Bytes(bytes) => NewValue::Bytes(bytes),
-                Value::Int(number) => NewValue::Int(number),
-            };
-            copies.push(&Record::Put { db, key, value, deadline_ms: view.deadline_ms() });
+            copies.push(&Record::Put { db, key, value: view.copy(), deadline_ms: view.deadline_ms() });
         }
     }
     copies

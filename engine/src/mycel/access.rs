@@ -84,6 +84,16 @@ impl<'a> View<'a> {
         self.entry.encoding()
     }
 
+    /// What another key must be given to hold the same, kept in the same way.
+    #[must_use]
+    pub fn copy(&self) -> NewValue<'a> {
+        match self.value() {
+            Value::Int(number) => NewValue::Int(number),
+            Value::Bytes(bytes) if self.encoding() == Encoding::Raw => NewValue::Raw(bytes),
+            Value::Bytes(bytes) => NewValue::Bytes(bytes),
+        }
+    }
+
     /// The access clock of the last access: see [`Keyspace::idle_seconds`].
     #[must_use]
     pub fn clock(&self) -> u8 {

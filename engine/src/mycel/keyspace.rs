@@ -147,7 +147,13 @@ impl Keyspace {
         self.database(db).table(slot)?.get_bucket(bucket).map(View::new)
     }
 
-    /// Looks a key up for reading and leaves no trace: no access is noted, and nothing is taken away.
+    /// Looks a key up for reading without noting an access; takes it away if its deadline has passed.
+    pub fn look(&mut self, db: Db, key: &Key<'_>) -> Option<View<'_>> {
+        let place = self.find_live(db, key)?;
+        Some(View::new(self.database(db).entry(place)))
+    }
+
+    /// Looks a key up and leaves no trace: no access is noted, and nothing is taken away.
     #[inline]
     #[must_use]
     pub fn peek(&self, db: Db, key: &Key<'_>) -> Option<View<'_>> {

@@ -131,15 +131,6 @@ impl<'a> NewValue<'a> {
     }
 }
 
-impl<'a> From<Value<'a>> for NewValue<'a> {
-    fn from(value: Value<'a>) -> Self {
-        match value {
-            Value::Bytes(bytes) => NewValue::Bytes(bytes),
-            Value::Int(number) => NewValue::Int(number),
-        }
-    }
-}
-
 /// What becomes of a key's deadline when its value is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Deadline {

@@ -16,7 +16,8 @@ fn refused(inputs: &[(&[u8], &str)]) {
         let mut connection = daemon.connect();
         connection.send(input).unwrap();
         let said = connection.read_to_end().unwrap();
-        assert_eq!(shown(&said), format!("-ERR Protocol error: {expected}\\r\\n"), "after {}", shown(input));
+        let expected = format!("-ERR Protocol error: {expected}\r\n");
+        assert_eq!(shown(&said), shown(expected.as_bytes()), "after {}", shown(input));
         is_well(&mut witness);
     }
     wait_until_alone(&daemon, &mut witness);

@@ -26,7 +26,8 @@ fn a_client_that_never_reads_is_held_back() {
         is_well(&mut witness);
     }
     let grown = daemon.resident_bytes().saturating_sub(before);
-    assert!(grown < 200 * MIB, "{grown} bytes wait for a client that does not read");
+    // A batch of 64 replies, on its way from core to core and in the output.
+    assert!(grown < 4 * 64 * MIB, "{grown} bytes wait for a client that does not read");
     for number in 0..REQUESTS {
         let reply = lazy.read().unwrap().reply;
         assert!(reply.text == value, "reply {number} is {} bytes", reply.text.len());

@@ -3,7 +3,7 @@
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::{CommandError, DataContext, argument};
-use crate::mycel::{Db, Deadline, Encoding, Key, Keyspace, NewValue, Value, View};
+use crate::mycel::{Db, Deadline, Key, Keyspace, NewValue, View};
 
 /// A value with its deadline on the way from one key to another.
 struct Carried {
@@ -19,10 +19,10 @@ enum CarriedValue {
 
 impl Carried {
     fn of(view: &View<'_>) -> Self {
-        let value = match view.value() {
-            Value::Int(number) => CarriedValue::Int(number),
-            Value::Bytes(bytes) if view.encoding() == Encoding::Raw => CarriedValue::Raw(bytes.to_vec()),
-            Value::Bytes(bytes) => CarriedValue::Bytes(bytes.to_vec()),
+        let value = match view.copy() {
+            NewValue::Int(number) => CarriedValue::Int(number),
+            NewValue::Raw(bytes) => CarriedValue::Raw(bytes.to_vec()),
+            NewValue::Bytes(bytes) | NewValue::Text(bytes) => CarriedValue::Bytes(bytes.to_vec()),
         };
         Self { value, deadline: view.deadline_ms().into() }
     }

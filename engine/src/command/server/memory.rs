@@ -78,7 +78,7 @@ fn usage(context: &mut DataContext<'_>, args: Args<'_>, reply: &mut Reply<'_>) -
         options = options.skip(2);
     }
     let key = context.first_key(args.get(2));
-    match context.keyspace.peek(context.db, &key) {
+    match context.keyspace.look(context.db, &key) {
         Some(view) => reply.integer((view.memory_bytes() as u64).cast_signed()),
         None => reply.null(),
     }
@@ -101,24 +101,25 @@ async fn stats(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandErro
         (0..databases).map(|number| keyspace.len(Db::new(number)) as u64).sum::<u64>()
     });
     let keys: u64 = lens.await.into_iter().sum();
-    let data = node.sum(|core| core.data_bytes.read());
+    let startup = node.sum(|core| core.startup_bytes.read());
+    let data = node.sum(|core| core.data_bytes.read()) - startup;
     let buffers = node.sum(|core| core.buffer_bytes.read());
-    let (used, rss) = (data + buffers, rss_bytes());
+    let (used, rss) = (startup + data + buffers, rss_bytes());
     let peak = node.peak_bytes().max(used);
     let figures = [
         ("peak.allocated", Figure::Count(peak)),
         ("total.allocated", Figure::Count(used)),
-        ("startup.allocated", Figure::Count(0)),
+        ("startup.allocated", Figure::Count(startup)),
         ("replication.backlog", Figure::Count(0)),
         ("clients.slaves", Figure::Count(0)),
         ("clients.normal", Figure::Count(buffers)),
         ("cluster.links", Figure::Count(0)),
         ("aof.buffer", Figure::Count(0)),
-        ("overhead.total", Figure::Count(buffers)),
+        ("overhead.total", Figure::Count(startup + buffers)),
         ("keys.count", Figure::Count(keys)),
         ("keys.bytes-per-key", Figure::Count(data.checked_div(keys).unwrap_or(0))),
         ("dataset.bytes", Figure::Count(data)),
-        ("dataset.percentage", Figure::Ratio(ratio(data, used.max(1)) * 100.0)),
+        ("dataset.percentage", Figure::Ratio(ratio(data, (used - startup).max(1)) * 100.0)),
         ("peak.percentage", Figure::Ratio(ratio(used, peak.max(1)) * 100.0)),
         ("fragmentation", Figure::Ratio(ratio(rss, used.max(1)))),
         ("fragmentation.bytes", Figure::Signed(rss.cast_signed() - used.cast_signed())),

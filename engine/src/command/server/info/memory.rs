@@ -6,9 +6,10 @@ use crate::hypha::sampler::ratio;
 
 pub(super) fn memory(facts: &Facts<'_>, page: &mut Page) {
     let core = &facts.caller.core;
-    let data = core.node.sum(|core| core.data_bytes.read());
+    let startup = core.node.sum(|core| core.startup_bytes.read());
+    let data = core.node.sum(|core| core.data_bytes.read()) - startup;
     let buffers = core.node.sum(|core| core.buffer_bytes.read());
-    let used = data + buffers;
+    let used = startup + data + buffers;
     let rss = rss_bytes();
     let peak = core.node.peak_bytes().max(used);
     let maxmemory = core.settings().maxmemory;
@@ -16,9 +17,10 @@ pub(super) fn memory(facts: &Facts<'_>, page: &mut Page) {
     page.bytes("used_memory_rss", rss);
     page.bytes("used_memory_peak", peak);
     page.field("used_memory_peak_perc", format_args!("{:.2}%", percent(used, peak)));
-    page.field("used_memory_overhead", buffers);
+    page.field("used_memory_overhead", startup + buffers);
+    page.field("used_memory_startup", startup);
     page.field("used_memory_dataset", data);
-    page.field("used_memory_dataset_perc", format_args!("{:.2}%", percent(data, used)));
+    page.field("used_memory_dataset_perc", format_args!("{:.2}%", percent(data, used - startup)));
     page.bytes("total_system_memory", system_bytes());
     page.bytes("maxmemory", maxmemory);
     page.field("maxmemory_policy", "noeviction");
