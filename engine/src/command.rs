@@ -199,7 +199,7 @@ impl<'a> DataContext<'a> {
     #[inline]
     pub fn read(&mut self, key: &Key<'_>) -> Option<View<'_>> {
         let found =
-            if self.no_touch { self.keyspace.peek(self.db, key) } else { self.keyspace.find(self.db, key) };
+            if self.no_touch { self.keyspace.look(self.db, key) } else { self.keyspace.find(self.db, key) };
         self.hits += u64::from(found.is_some());
         self.misses += u64::from(found.is_none());
         found
@@ -208,7 +208,7 @@ impl<'a> DataContext<'a> {
     /// Looks a key up to tell something about it: counted, and no access.
     #[inline]
     pub fn look(&mut self, key: &Key<'_>) -> Option<View<'_>> {
-        let found = self.keyspace.peek(self.db, key);
+        let found = self.keyspace.look(self.db, key);
         self.hits += u64::from(found.is_some());
         self.misses += u64::from(found.is_none());
         found
