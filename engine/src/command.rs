@@ -16,6 +16,7 @@ pub mod flags;
 pub mod keys;
 pub mod syntax;
 pub mod table;
+pub mod tip;
 
 mod argument;
 mod cluster;
@@ -40,6 +41,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 pub use error::CommandError;
 pub use flags::{Categories, Flags};
 pub use keys::KeySpec;
+pub use tip::Tip;
 
 use crate::hypha::Caller;
 use crate::mycel::{Db, Key, Keyspace, View};
@@ -67,6 +69,8 @@ pub struct Command {
     pub categories: Categories,
     /// Where its keys stand.
     pub keys: &'static [KeySpec],
+    /// What clients of several nodes should know, in the order of the command reference.
+    pub tips: &'static [Tip],
     /// The rows of a container's subcommands.
     pub subcommands: &'static [Command],
     /// Its function.
@@ -228,6 +232,7 @@ impl Command {
         flags: Flags::NONE,
         categories: Categories::NONE,
         keys: &[],
+        tips: &[],
         subcommands: &[],
         run: Run::Container,
     };

@@ -226,10 +226,10 @@ impl Bench {
 
 fn prefetch(keyspace: &Keyspace, keys: &[Key<'_>], rounds: usize) {
     if rounds > 1 {
-        keys.iter().for_each(|key| keyspace.prefetch(DB, key));
+        keys.iter().for_each(|key| keyspace.prefetch_table(DB, key.slot()));
     }
     if rounds > 0 {
-        keys.iter().for_each(|key| keyspace.prefetch_entry(DB, key));
+        keys.iter().for_each(|key| keyspace.prefetch_entry(DB, key.slot(), key.hash()));
     }
 }
 

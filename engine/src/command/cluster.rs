@@ -5,7 +5,7 @@
 
 use mycorrhizal_net::resp::{Args, Reply, number::parse_i64};
 
-use super::{Command, CommandError, Flags, Group, Run};
+use super::{Command, CommandError, Flags, Group, Run, Tip};
 use crate::hypha::{Caller, Endpoint};
 use crate::mycel::Slot;
 
@@ -20,13 +20,8 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     ..Command::ROW
 }];
 
-const SUBCOMMAND: Command = Command {
-    group: Group::Cluster,
-    since: "3.0.0",
-    arity: 2,
-    flags: Flags::LOADING.with(Flags::STALE),
-    ..Command::ROW
-};
+const SUBCOMMAND: Command =
+    Command { group: Group::Cluster, since: "3.0.0", arity: 2, flags: Flags::STALE, ..Command::ROW };
 
 const SUBCOMMANDS: &[Command] = &[
     Command {
@@ -34,7 +29,6 @@ const SUBCOMMANDS: &[Command] = &[
         summary: "Counts the keys of a slot.",
         syntax: "slot",
         arity: 3,
-        flags: Flags::STALE,
         run: Run::Node(|caller, args, reply| Box::pin(countkeysinslot(caller, args, reply))),
         ..SUBCOMMAND
     },
@@ -44,7 +38,7 @@ const SUBCOMMANDS: &[Command] = &[
         syntax: "slot count",
         complexity: "O(N) where N is the number of keys asked for",
         arity: 4,
-        flags: Flags::STALE,
+        tips: &[Tip::AnyOutput],
         run: Run::Node(|caller, args, reply| Box::pin(getkeysinslot(caller, args, reply))),
         ..SUBCOMMAND
     },
@@ -52,6 +46,7 @@ const SUBCOMMANDS: &[Command] = &[
         name: "help",
         summary: "Lists the subcommands.",
         since: "5.0.0",
+        flags: Flags::LOADING.with(Flags::STALE),
         run: Run::Session(|_, _, reply| {
             super::help::write("CLUSTER", SUBCOMMANDS, reply);
             Ok(())
@@ -61,6 +56,7 @@ const SUBCOMMANDS: &[Command] = &[
     Command {
         name: "info",
         summary: "Tells the state of the cluster.",
+        tips: &[Tip::AnyOutput],
         run: Run::Session(info),
         ..SUBCOMMAND
     },
@@ -70,7 +66,6 @@ const SUBCOMMANDS: &[Command] = &[
         syntax: "key",
         complexity: "O(N) where N is the length of the key",
         arity: 3,
-        flags: Flags::STALE,
         run: Run::Session(keyslot),
         ..SUBCOMMAND
     },
@@ -84,6 +79,7 @@ const SUBCOMMANDS: &[Command] = &[
         name: "nodes",
         summary: "Lists the endpoints and their slots, a line each.",
         complexity: "O(N) where N is the number of endpoints",
+        tips: &[Tip::AnyOutput],
         run: Run::Session(nodes),
         ..SUBCOMMAND
     },
@@ -92,6 +88,7 @@ const SUBCOMMANDS: &[Command] = &[
         summary: "Lists the shards, their slots and endpoints.",
         since: "7.0.0",
         complexity: "O(N) where N is the number of endpoints",
+        tips: &[Tip::AnyOutput],
         run: Run::Session(shards),
         ..SUBCOMMAND
     },
@@ -99,6 +96,7 @@ const SUBCOMMANDS: &[Command] = &[
         name: "slots",
         summary: "Lists the ranges of slots and who serves them.",
         complexity: "O(N) where N is the number of endpoints",
+        tips: &[Tip::AnyOutput],
         run: Run::Session(slots),
         ..SUBCOMMAND
     },

@@ -13,7 +13,7 @@ mod client;
 
 use mycorrhizal_net::resp::{Args, Reply};
 
-use super::{Command, CommandError, Flags, Group, Run, argument};
+use super::{Command, CommandError, Flags, Group, Run, Tip, argument};
 use crate::hypha::Caller;
 
 /// What a row of this group starts from.
@@ -76,6 +76,7 @@ pub(super) const COMMANDS: &[Command] = &[
         syntax: "[message]",
         arity: -1,
         flags: Flags::FAST,
+        tips: &[Tip::AllShards, Tip::AllSucceeded],
         run: Run::Session(ping),
         ..ROW
     },

@@ -2,6 +2,11 @@
 
 use std::borrow::Cow;
 
+use mycorrhizal_net::resp::Args;
+
+/// So much of a name that a client sent is shown.
+const SHOWN_BYTES: usize = 128;
+
 /// Why a command was refused. Nothing was changed when a command returns one of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
@@ -38,6 +43,14 @@ pub enum CommandError {
     /// The number of arguments does not fit the command; holds its full name, `container|sub` for subcommands.
     #[error("ERR wrong number of arguments for '{0}' command")]
     WrongArity(Cow<'static, str>),
+    /// The subcommand exists, but not with so many arguments; holds its name as it was sent, and its container's.
+    #[error("ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {container} HELP.")]
+    NoSuchForm {
+        /// As it was sent.
+        subcommand: String,
+        /// In upper case.
+        container: String,
+    },
     /// Any other refusal, the whole text with its code word.
     #[error("{0}")]
     Text(&'static str),
@@ -47,6 +60,14 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// [`CommandError::NoSuchForm`] for a command line.
+    #[must_use]
+    pub fn no_such_form(args: Args<'_>) -> Self {
+        let name = args.get(1);
+        let subcommand = String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)]).into_owned();
+        Self::NoSuchForm { subcommand, container: String::from_utf8_lossy(args.get(0)).to_uppercase() }
+    }
+
     /// The code word in front of the text (`ERR`, `WRONGTYPE`, `OOM`, …), by which INFO errorstats counts.
     #[must_use]
     pub fn code(&self) -> String {

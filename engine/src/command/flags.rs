@@ -73,12 +73,12 @@ bit_set! {
         FAST = 11, "fast";
         /// Allowed before AUTH.
         NO_AUTH = 12, "no_auth";
-        /// Its keys depend on its arguments in a way that a client must ask for.
-        MOVABLE_KEYS = 13, "movablekeys";
-        /// Allowed while a script or another slow command is running.
-        ALLOW_BUSY = 14, "allow_busy";
         /// Not inside MULTI.
-        NO_MULTI = 15, "no_multi";
+        NO_MULTI = 13, "no_multi";
+        /// Its keys depend on its arguments in a way that a client must ask for.
+        MOVABLE_KEYS = 14, "movablekeys";
+        /// Allowed while a script or another slow command is running.
+        ALLOW_BUSY = 15, "allow_busy";
     }
 }
 

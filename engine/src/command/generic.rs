@@ -17,7 +17,7 @@ mod relocate;
 mod tests;
 
 use super::keys::Access;
-use super::{Categories, Command, Flags, Group, KeySpec, Merge, Run, Spread};
+use super::{Categories, Command, Flags, Group, KeySpec, Merge, Run, Spread, Tip};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -44,6 +44,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE,
         categories: Categories::KEYSPACE,
         keys: &[KeySpec::rest(1, Access::REMOVE)],
+        tips: &[Tip::MultiShard, Tip::Sum],
         run: Run::Data {
             apply: presence::del,
             spread: Spread::Each { element: presence::del, merge: Merge::Sum },
@@ -60,6 +61,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.with(Flags::FAST),
         categories: Categories::KEYSPACE,
         keys: &[KeySpec::rest(1, Access::LOOK)],
+        tips: &[Tip::MultiShard, Tip::Sum],
         run: Run::Data {
             apply: presence::exists,
             spread: Spread::Each { element: presence::exists, merge: Merge::Sum },
@@ -189,6 +191,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.with(Flags::FAST),
         categories: Categories::KEYSPACE,
         keys: &[KeySpec::one(Access::READ)],
+        tips: &[Tip::AnyOutput],
         run: Run::Data { apply: expire::pttl, spread: Spread::Single },
         ..Command::ROW
     },
@@ -227,6 +230,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.with(Flags::FAST),
         categories: Categories::KEYSPACE,
         keys: &[KeySpec::rest(1, Access::LOOK)],
+        tips: &[Tip::MultiShard, Tip::Sum],
         run: Run::Data {
             apply: presence::touch,
             spread: Spread::Each { element: presence::touch, merge: Merge::Sum },
@@ -242,6 +246,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.with(Flags::FAST),
         categories: Categories::KEYSPACE,
         keys: &[KeySpec::one(Access::READ)],
+        tips: &[Tip::AnyOutput],
         run: Run::Data { apply: expire::ttl, spread: Spread::Single },
         ..Command::ROW
     },
@@ -268,6 +273,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.with(Flags::FAST),
         categories: Categories::KEYSPACE,
         keys: &[KeySpec::rest(1, Access::REMOVE)],
+        tips: &[Tip::MultiShard, Tip::Sum],
         run: Run::Data {
             apply: presence::del,
             spread: Spread::Each { element: presence::del, merge: Merge::Sum },

@@ -15,6 +15,10 @@ pub struct KeySpec {
     pub step: u8,
     /// What is done to them: `RO`, `RW`, `OW` or `RM`, then what with the value.
     pub access: Access,
+    /// What the access of one command line is, where `access` covers all options together.
+    pub access_of: Option<fn(Args<'_>) -> Access>,
+    /// Why the access is what it is, where that is not plain.
+    pub note: &'static str,
 }
 
 /// What a command does to a key and to its value.
@@ -29,18 +33,39 @@ pub struct Access {
 impl KeySpec {
     /// One key, at argument 1.
     pub const fn one(access: Access) -> Self {
-        Self { first: 1, last: 1, step: 1, access }
+        Self::range(1, 1, 1, access)
     }
 
     /// Keys from argument 1 to the end, `step` apart.
     pub const fn rest(step: u8, access: Access) -> Self {
-        Self { first: 1, last: -1, step, access }
+        Self::range(1, -1, step, access)
     }
 
     /// One key at argument `index`.
     pub const fn at(index: u8, access: Access) -> Self {
         #[expect(clippy::cast_possible_wrap, reason = "argument indexes in rows are below 16")]
-        Self { first: index, last: index as i8, step: 1, access }
+        Self::range(index, index as i8, 1, access)
+    }
+
+    /// Keys from argument `first` to argument `last`, `step` apart.
+    pub const fn range(first: u8, last: i8, step: u8, access: Access) -> Self {
+        Self { first, last, step, access, access_of: None, note: "" }
+    }
+
+    /// The same with a note.
+    pub const fn noted(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
+    /// The same, where the access depends on the options.
+    pub const fn varying(self, access_of: fn(Args<'_>) -> Access) -> Self {
+        Self { access_of: Some(access_of), ..self }
+    }
+
+    /// What a command line does to the keys.
+    #[must_use]
+    pub fn access_in(&self, line: Args<'_>) -> Access {
+        self.access_of.map_or(self.access, |access_of| access_of(line))
     }
 
     /// The argument indexes of the keys, given how many arguments there are.
@@ -90,7 +115,7 @@ mod tests {
         check(KeySpec::one(Access::READ), 1, &[]);
         check(KeySpec::rest(1, Access::READ), 4, &[1, 2, 3]);
         check(KeySpec::rest(2, Access::OVERWRITE), 5, &[1, 3]);
-        check(KeySpec { first: 1, last: -2, step: 1, access: Access::READ }, 5, &[1, 2, 3]);
+        check(KeySpec::range(1, -2, 1, Access::READ), 5, &[1, 2, 3]);
         check(KeySpec::at(2, Access::READ), 4, &[2]);
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use mycorrhizal_net::resp::{Args, Reply, number::parse_i64};
 
-use super::{Categories, Command, CommandError, Flags, Group, Run};
+use super::{Categories, Command, CommandError, Flags, Group, Run, Tip};
 use crate::hypha::{Caller, Core, CoreId, run_on_all};
 use crate::mycel::{Case, Db, SLOTS, ScanCursor, Slot, glob_match};
 
@@ -19,6 +19,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: 1,
         flags: Flags::READONLY.with(Flags::FAST),
         categories: Categories::KEYSPACE,
+        tips: &[Tip::AllShards, Tip::Sum],
         run: Run::Node(|caller, _, reply| Box::pin(dbsize(caller, reply))),
         ..Command::ROW
     },
@@ -31,6 +32,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -1,
         flags: Flags::WRITE,
         categories: Categories::KEYSPACE.with(Categories::DANGEROUS),
+        tips: &[Tip::AllShards, Tip::AllSucceeded],
         run: Run::Node(|caller, args, reply| Box::pin(flushall(caller, args, reply))),
         ..Command::ROW
     },
@@ -43,6 +45,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -1,
         flags: Flags::WRITE,
         categories: Categories::KEYSPACE.with(Categories::DANGEROUS),
+        tips: &[Tip::AllShards, Tip::AllSucceeded],
         run: Run::Node(|caller, args, reply| Box::pin(flushdb(caller, args, reply))),
         ..Command::ROW
     },
@@ -54,6 +57,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: 2,
         flags: Flags::READONLY,
         categories: Categories::KEYSPACE.with(Categories::DANGEROUS),
+        tips: &[Tip::AllShards, Tip::AnyOrder],
         run: Run::Node(|caller, args, reply| Box::pin(keys(caller, args, reply))),
         ..Command::ROW
     },
@@ -63,6 +67,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: 1,
         flags: Flags::READONLY,
         categories: Categories::KEYSPACE,
+        tips: &[Tip::AllShards, Tip::AnyOutput],
         run: Run::Node(|caller, _, reply| Box::pin(randomkey(caller, reply))),
         ..Command::ROW
     },
@@ -75,6 +80,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -2,
         flags: Flags::READONLY,
         categories: Categories::KEYSPACE,
+        tips: &[Tip::AnyOutput, Tip::SpecialRequest],
         run: Run::Node(|caller, args, reply| Box::pin(scan(caller, args, reply))),
         ..Command::ROW
     },

@@ -27,10 +27,10 @@ pub(super) fn for_each_key<'k>(
                 .then(|| (if index == 1 { first } else { context.key(args.get(index)) }, index))
         });
         for (key, _) in window.iter().flatten() {
-            context.keyspace.prefetch(context.db, key);
+            context.keyspace.prefetch_table(context.db, key.slot());
         }
         for (key, _) in window.iter().flatten() {
-            context.keyspace.prefetch_entry(context.db, key);
+            context.keyspace.prefetch_entry(context.db, key.slot(), key.hash());
         }
         for (key, index) in window.into_iter().flatten() {
             visit(context, key, index);

@@ -23,7 +23,7 @@ mod lolwut;
 mod memory;
 mod slowlog;
 
-use super::{Categories, Command, Flags, Group, Run};
+use super::{Categories, Command, Flags, Group, Run, Tip};
 
 /// The version of Redis whose commands and texts this server has: what clients look at to know what they may use.
 pub(super) const REDIS_VERSION: &str = "7.2.4";
@@ -45,6 +45,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::LOADING.with(Flags::STALE),
         categories: Categories::CONNECTION,
         subcommands: describe::SUBCOMMANDS,
+        tips: &[Tip::AnyOrder],
         run: Run::Session(describe::command),
         ..ROW
     },
@@ -74,6 +75,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -1,
         flags: Flags::LOADING.with(Flags::STALE),
         categories: Categories::DANGEROUS,
+        tips: &[Tip::AnyOutput, Tip::AllShards, Tip::SpecialReply],
         run: Run::Node(|caller, args, reply| Box::pin(info::info(caller, args, reply))),
         ..ROW
     },
@@ -140,6 +142,7 @@ pub(super) const COMMANDS: &[Command] = &[
         since: "2.6.0",
         arity: 1,
         flags: Flags::LOADING.with(Flags::STALE).with(Flags::FAST),
+        tips: &[Tip::AnyOutput],
         run: Run::Session(lifecycle::time),
         ..ROW
     },

@@ -23,7 +23,7 @@ mod tests;
 mod write;
 
 use super::keys::Access;
-use super::{Categories, Command, Flags, Group, KeySpec, Merge, Run, Spread};
+use super::{Categories, Command, Flags, Group, KeySpec, Merge, Run, Spread, Tip};
 
 /// Adds to the value.
 const ADD: Access = Access { mode: "RW", value: &["insert"] };
@@ -103,7 +103,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -2,
         flags: Flags::WRITE.with(Flags::FAST),
         categories: Categories::STRING,
-        keys: &[KeySpec::one(Access::READ_UPDATE)],
+        keys: &[KeySpec::one(Access::READ_UPDATE).noted("changes the deadline")],
         run: Run::Data { apply: write::getex, spread: Spread::Single },
         ..Command::ROW
     },
@@ -180,7 +180,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -3,
         flags: Flags::READONLY,
         categories: Categories::STRING,
-        keys: &[KeySpec { first: 1, last: 2, step: 1, access: Access::READ }],
+        keys: &[KeySpec::range(1, 2, 1, Access::READ)],
         run: Run::Data { apply: lcs::lcs, spread: Spread::Isolated },
         ..Command::ROW
     },
@@ -194,6 +194,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::READONLY.with(Flags::FAST),
         categories: Categories::STRING,
         keys: &[KeySpec::rest(1, Access::READ)],
+        tips: &[Tip::MultiShard],
         run: Run::Data {
             apply: read::mget,
             spread: Spread::Each { element: read::get, merge: Merge::Array },
@@ -211,6 +212,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.with(Flags::DENYOOM),
         categories: Categories::STRING,
         keys: &[KeySpec::rest(2, Access::OVERWRITE)],
+        tips: &[Tip::MultiShard, Tip::AllSucceeded],
         run: Run::Data {
             apply: write::mset,
             spread: Spread::Each { element: write::mset, merge: Merge::Ok },
@@ -228,6 +230,7 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: Flags::WRITE.with(Flags::DENYOOM),
         categories: Categories::STRING,
         keys: &[KeySpec::rest(2, Access::INSERT)],
+        tips: &[Tip::MultiShard, Tip::Minimum],
         run: Run::Data { apply: write::msetnx, spread: Spread::Isolated },
         ..Command::ROW
     },
@@ -252,7 +255,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arity: -3,
         flags: Flags::WRITE.with(Flags::DENYOOM),
         categories: Categories::STRING,
-        keys: &[KeySpec::one(SET_ACCESS)],
+        keys: &[KeySpec::one(SET_ACCESS).varying(set::access).noted("reads for GET and IFEQ alone")],
         run: Run::Data { apply: set::set, spread: Spread::Single },
         ..Command::ROW
     },

@@ -9,7 +9,7 @@ use super::core::Core;
 use super::topology::CoreId;
 use crate::command::table::{self, Row};
 use crate::command::{Run, Spread, keys};
-use crate::mycel::{Key, Slot};
+use crate::mycel::{Db, Key, Slot};
 
 /// Commands planned before the first of them runs. Few enough that what is prefetched stays in the nearest cache.
 const BATCH_COMMANDS: usize = 64;
@@ -78,18 +78,33 @@ pub(crate) enum Planning {
 
 impl Batch {
     /// Plans the commands of `input` from offset `at` on, in place of those planned before: all that are whole, but
-    /// not more than one if `one`. Returns the offset after the last.
+    /// not more than one if `one`. Returns the offset after the last. `db` is where they are expected to look.
     pub(crate) fn plan(
         &mut self,
         core: &Core,
         parser: &mut RequestParser,
         input: &[u8],
-        mut at: usize,
+        at: usize,
+        db: Db,
         one: bool,
+    ) -> (Planning, usize) {
+        let (planning, end) = self.parse(core, parser, input, at, if one { 1 } else { BATCH_COMMANDS });
+        if self.planned.len() > 1 {
+            self.prefetch(core, db);
+        }
+        (planning, end)
+    }
+
+    fn parse(
+        &mut self,
+        core: &Core,
+        parser: &mut RequestParser,
+        input: &[u8],
+        mut at: usize,
+        most: usize,
     ) -> (Planning, usize) {
         self.spans.clear();
         self.planned.clear();
-        let most = if one { 1 } else { BATCH_COMMANDS };
         while self.planned.len() < most {
             let first_span = self.spans.len();
             // Unescaped arguments of inline requests live in the parser until the next one is parsed.
@@ -113,6 +128,19 @@ impl Batch {
         (Planning::Full, at)
     }
 
+    /// Asks the cache for what the first keys of the commands will need, in two rounds, so that its misses overlap.
+    fn prefetch(&self, core: &Core, db: Db) {
+        let data = core.data.borrow();
+        let own = || {
+            self.planned.iter().filter_map(|planned| match planned.plan {
+                Plan::Row(_, Place::Core { owner, slot, hash, .. }) if owner == core.id => Some((slot, hash)),
+                _ => None,
+            })
+        };
+        own().for_each(|(slot, _)| data.keyspace.prefetch_table(db, slot));
+        own().for_each(|(slot, hash)| data.keyspace.prefetch_entry(db, slot, hash));
+    }
+
     /// The commands in order.
     #[inline]
     pub(crate) fn planned(&self) -> &[Planned] {
@@ -131,7 +159,7 @@ impl Batch {
     }
 }
 
-/// Finds the row and the owner of one command, and asks the cache for what it will touch.
+/// Finds the row and the owner of one command.
 #[inline]
 fn plan(core: &Core, args: Args<'_>) -> Plan {
     let Some(mut row) = table::find(args.get(0)) else { return Plan::Unknown };

@@ -149,8 +149,8 @@ impl<'a> Reader<'a> {
         let mut at = 0;
         loop {
             let authenticated = self.refresh_limits();
-            let (planning, end) =
-                self.batch.plan(&self.caller.core, &mut self.parser, input, at, !authenticated);
+            let (core, db) = (&self.caller.core, self.caller.session().db);
+            let (planning, end) = self.batch.plan(core, &mut self.parser, input, at, db, !authenticated);
             at = end;
             self.caller.run(&self.parser, input, &self.batch).await;
             if self.caller.session().closing {

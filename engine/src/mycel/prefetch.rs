@@ -5,30 +5,30 @@
 //! before, so one key's misses add up, and only those of different keys can overlap. A batch is prepared in two rounds:
 //!
 //! ```text
-//!  for key in batch: prefetch(key)         list; asks for the table header
-//!  for key in batch: prefetch_entry(key)   header is here; reads control bytes and bucket, asks for the entry
-//!  for key in batch: run the command       everything is here
+//!  for key in batch: prefetch_table   list; asks for the table header
+//!  for key in batch: prefetch_entry   header is here; reads control bytes and bucket, asks for the entry
+//!  for key in batch: run the command  everything is here
 //! ```
 #![expect(unsafe_code, reason = "the prefetch instruction takes a pointer")]
 
-use super::key::Key;
 use super::keyspace::{Db, Keyspace};
 use super::partition::spread;
+use super::slot::Slot;
 
 impl Keyspace {
-    /// First round: asks for the header of the table that `key` belongs to.
+    /// First round: asks for the header of a slot's table.
     #[inline]
-    pub fn prefetch(&self, db: Db, key: &Key<'_>) {
-        if let Some(table) = self.database(db).table(key.slot()) {
+    pub fn prefetch_table(&self, db: Db, slot: Slot) {
+        if let Some(table) = self.database(db).table(slot) {
             touch(std::ptr::from_ref(table).cast());
         }
     }
 
-    /// Second round: reads the control bytes and asks for the entries that may be the one of `key`.
+    /// Second round: reads the control bytes and asks for the entries that a key of this hash may have.
     #[inline]
-    pub fn prefetch_entry(&self, db: Db, key: &Key<'_>) {
-        if let Some(table) = self.database(db).table(key.slot()) {
-            for entry in table.iter_hash(spread(key.hash())) {
+    pub fn prefetch_entry(&self, db: Db, slot: Slot, hash: u32) {
+        if let Some(table) = self.database(db).table(slot) {
+            for entry in table.iter_hash(spread(hash)) {
                 entry.prefetch();
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! | module | subcommands |
 //! |---|---|
-//! | here | GETNAME, GETREDIR, HELP, ID, NO-EVICT, NO-TOUCH, REPLY, SETINFO, SETNAME, UNBLOCK |
+//! | here | GETNAME, GETREDIR, HELP, ID, NO-EVICT, NO-TOUCH, REPLY, SETINFO, SETNAME, TRACKING, TRACKINGINFO, UNBLOCK |
 //! | `report` | INFO, LIST |
 //! | `kill` | KILL |
 //! | `pause` | PAUSE, UNPAUSE |
@@ -13,7 +13,7 @@ mod report;
 
 use mycorrhizal_net::resp::{Args, Reply};
 
-use super::super::{Command, CommandError, Flags, Group, Run, argument, help};
+use super::super::{Command, CommandError, Flags, Group, Run, Tip, argument, help};
 use super::auth::BAD_NAME;
 use crate::hypha::Caller;
 use crate::hypha::caller::ReplyMode;
@@ -71,6 +71,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         name: "info",
         summary: "Tells everything about the connection.",
         since: "6.2.0",
+        tips: &[Tip::AnyOutput],
         run: Run::Session(report::info),
         ..ROW
     },
@@ -92,6 +93,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         since: "2.4.0",
         complexity: "O(N) where N is the number of connections",
         arity: -2,
+        tips: &[Tip::AnyOutput],
         run: Run::Node(|caller, args, reply| Box::pin(report::list(caller, args, reply))),
         ..ADMIN
     },
@@ -147,6 +149,22 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         since: "2.6.9",
         arity: 3,
         run: Run::Session(setname),
+        ..ROW
+    },
+    Command {
+        name: "tracking",
+        summary: "Ends the tracking of keys for a cache in the client; it cannot be begun, ON is refused.",
+        syntax: "<ON | OFF>",
+        since: "6.0.0",
+        arity: -3,
+        run: Run::Session(tracking),
+        ..ROW
+    },
+    Command {
+        name: "trackinginfo",
+        summary: "Tells how keys are tracked for a cache in the client: they are not.",
+        since: "6.2.0",
+        run: Run::Session(trackinginfo),
         ..ROW
     },
     Command {
@@ -241,13 +259,36 @@ fn reply_mode(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<
     Ok(())
 }
 
+fn tracking(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    if on_off(args.get(2))? {
+        return Err(CommandError::Text("ERR tracking of keys is not supported"));
+    }
+    if args.len() > 3 {
+        return Err(CommandError::Syntax);
+    }
+    reply.ok();
+    Ok(())
+}
+
+fn trackinginfo(_: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    reply.map(3);
+    reply.bulk(b"flags");
+    reply.set(1);
+    reply.bulk(b"off");
+    reply.bulk(b"redirect");
+    reply.integer(-1);
+    reply.bulk(b"prefixes");
+    reply.array(0);
+    Ok(())
+}
+
 fn unblock(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let reason = args.get(3).to_ascii_lowercase();
     match args.len() {
         3 => {}
         4 if reason == b"timeout" || reason == b"error" => {}
         4 => return Err(CommandError::Text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
-        _ => return Err(CommandError::WrongArity("client|unblock".into())),
+        _ => return Err(CommandError::no_such_form(args)),
     }
     argument::integer(args.get(2))?;
     reply.integer(0);

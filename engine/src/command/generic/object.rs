@@ -3,7 +3,7 @@
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::keys::{Access, KeySpec};
-use super::super::{Categories, Command, CommandError, DataContext, Flags, Group, Run, Spread, help};
+use super::super::{Categories, Command, CommandError, DataContext, Flags, Group, Run, Spread, Tip, help};
 use crate::hypha::Caller;
 use crate::mycel::View;
 
@@ -14,6 +14,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Tells how the value of a key is kept in memory.",
         syntax: "key",
         since: "2.2.3",
+        tips: &[Tip::AnyOutput],
         run: Run::Data { apply: encoding, spread: Spread::Single },
         ..ROW
     },
@@ -22,6 +23,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Tells how often a key has been used lately, under an LFU policy of eviction.",
         syntax: "key",
         since: "4.0.0",
+        tips: &[Tip::AnyOutput],
         run: Run::Data { apply: freq, spread: Spread::Single },
         ..ROW
     },
@@ -30,6 +32,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Tells how many seconds ago a key was last used.",
         syntax: "key",
         since: "2.2.3",
+        tips: &[Tip::AnyOutput],
         run: Run::Data { apply: idletime, spread: Spread::Single },
         ..ROW
     },
@@ -38,6 +41,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Counts the references to the value of a key.",
         syntax: "key",
         since: "2.2.3",
+        tips: &[Tip::AnyOutput],
         run: Run::Data { apply: refcount, spread: Spread::Single },
         ..ROW
     },

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use mycorrhizal_net::resp::{Args, Reply};
 use rustix::process::{Resource, getrlimit};
 
-use super::super::{Command, CommandError, Flags, Group, Run, help};
+use super::super::{Command, CommandError, Flags, Group, Run, Tip, help};
 use crate::hypha::settings::{PARAMETERS, Parameter, SettingError, Settings, rewrite_file};
 use crate::hypha::{Caller, Core, CoreId};
 use crate::mycel::{Case, glob_match};
@@ -60,6 +60,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         syntax: "parameter value [parameter value ...]",
         complexity: "O(N) where N is the number of parameters",
         arity: -4,
+        tips: &[Tip::AllNodes, Tip::AllSucceeded],
         run: Run::Node(|caller, args, reply| Box::pin(set(caller, args, reply))),
         ..ROW
     },
@@ -67,13 +68,16 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
 
 fn get(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let settings = caller.core.settings();
-    let is_meant = |parameter: &&Parameter| {
-        args.iter().skip(2).any(|pattern| glob_match(pattern, parameter.name.as_bytes(), Case::Ignored))
+    let meant = |parameter: &'static Parameter| {
+        let name = parameter.name.as_bytes();
+        let pattern = args.iter().skip(2).find(|pattern| glob_match(pattern, name, Case::Ignored))?;
+        // A parameter that was asked for by its name is called as it was asked for.
+        Some((parameter, if pattern.eq_ignore_ascii_case(name) { pattern } else { name }))
     };
-    let meant: Vec<&Parameter> = PARAMETERS.iter().filter(is_meant).collect();
+    let meant: Vec<(&Parameter, &[u8])> = PARAMETERS.iter().filter_map(meant).collect();
     reply.map(meant.len());
-    for parameter in meant {
-        reply.bulk(parameter.name.as_bytes());
+    for (parameter, name) in meant {
+        reply.bulk(name);
         reply.bulk(&(parameter.get)(&settings));
     }
     Ok(())

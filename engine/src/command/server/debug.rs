@@ -47,6 +47,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Stops the core of the connection for a time: it serves nobody meanwhile.",
         syntax: "seconds",
         complexity: "O(N) where N is the time asked for",
+        arity: -2,
         run: Run::Session(sleep),
         ..ROW
     },
@@ -82,6 +83,9 @@ async fn set_active_expire(
 
 #[expect(clippy::disallowed_methods, reason = "to keep the core from serving anybody is what is asked for")]
 fn sleep(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    if args.len() != 3 {
+        return Err(CommandError::no_such_form(args));
+    }
     std::thread::sleep(duration(args.get(2)));
     reply.ok();
     Ok(())

@@ -14,7 +14,7 @@ mod list;
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::table::{self, Row};
-use super::super::{Categories, Command, CommandError, Flags, Group, KeySpec, Run, help};
+use super::super::{Categories, Command, CommandError, Flags, Group, KeySpec, Run, Tip, help};
 use crate::hypha::Caller;
 
 const ROW: Command = Command {
@@ -27,7 +27,7 @@ const ROW: Command = Command {
     ..Command::ROW
 };
 
-const KEYS: Command = Command { arity: -3, complexity: "O(N) where N is the number of arguments", ..ROW };
+const KEYS: Command = Command { arity: -4, complexity: "O(N) where N is the number of arguments", ..ROW };
 
 /// The subcommands of COMMAND.
 pub(super) const SUBCOMMANDS: &[Command] = &[
@@ -44,6 +44,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         name: "docs",
         summary: "Tells what commands are for, and which arguments they take.",
         syntax: "[command-name ...]",
+        tips: &[Tip::AnyOrder],
         run: Run::Session(docs::docs),
         ..ROW
     },
@@ -79,6 +80,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Tells arity, flags, keys and categories of commands.",
         syntax: "[command-name ...]",
         since: "2.8.13",
+        tips: &[Tip::AnyOrder],
         run: Run::Session(entry::info),
         ..ROW
     },
@@ -87,6 +89,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Lists the names of commands.",
         syntax: "[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]",
         complexity: "O(N) where N is the number of commands",
+        tips: &[Tip::AnyOrder],
         run: Run::Session(list::list),
         ..ROW
     },
@@ -130,12 +133,13 @@ fn getkeys(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Comm
 }
 
 fn getkeysandflags(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    let keys = keys_of(args.skip(2))?;
+    let line = args.skip(2);
+    let keys = keys_of(line)?;
     reply.array(keys.len());
     for (key, spec) in keys {
         reply.array(2);
         reply.bulk(key);
-        entry::write_access(spec, reply);
+        entry::write_access(spec.access_in(line), reply);
     }
     Ok(())
 }

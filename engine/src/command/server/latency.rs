@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::table::{self, Row};
-use super::super::{Command, CommandError, Flags, Group, Run, help};
+use super::super::{Command, CommandError, Flags, Group, Run, Tip, help};
 use crate::hypha::slowlog::LatencyEvent;
 use crate::hypha::{Caller, CoreId};
 
@@ -25,6 +25,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     Command {
         name: "doctor",
         summary: "Says in words what the spikes look like, and what may help.",
+        tips: &[Tip::AnyOutput, Tip::AllNodes, Tip::SpecialReply],
         run: Run::Node(|caller, _, reply| Box::pin(doctor(caller, reply))),
         ..ROW
     },
@@ -33,6 +34,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Draws the spikes of an event.",
         syntax: "event",
         arity: 3,
+        tips: &[Tip::AnyOutput, Tip::AllNodes, Tip::SpecialReply],
         run: Run::Node(|caller, args, reply| Box::pin(draw(caller, args, reply))),
         ..ROW
     },
@@ -53,6 +55,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         since: "7.0.0",
         complexity: "O(N) where N is the number of commands",
         arity: -2,
+        tips: &[Tip::AnyOutput, Tip::AllNodes, Tip::SpecialReply],
         run: Run::Session(histogram),
         ..ROW
     },
@@ -61,12 +64,14 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Lists the spikes of an event with their times.",
         syntax: "event",
         arity: 3,
+        tips: &[Tip::AnyOutput, Tip::AllNodes, Tip::SpecialReply],
         run: Run::Node(|caller, args, reply| Box::pin(history(caller, args, reply))),
         ..ROW
     },
     Command {
         name: "latest",
         summary: "Tells the latest spike of every event, and its longest.",
+        tips: &[Tip::AnyOutput, Tip::AllNodes, Tip::SpecialReply],
         run: Run::Node(|caller, _, reply| Box::pin(latest(caller, reply))),
         ..ROW
     },
@@ -75,6 +80,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Forgets the spikes of events, or of all.",
         syntax: "[event ...]",
         arity: -2,
+        tips: &[Tip::AllNodes, Tip::AllSucceeded],
         run: Run::Node(|caller, args, reply| Box::pin(reset(caller, args, reply))),
         ..ROW
     },

@@ -3,7 +3,7 @@
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::keys::{Access, KeySpec};
-use super::super::{Command, CommandError, DataContext, Flags, Group, Run, Spread, argument, help};
+use super::super::{Command, CommandError, DataContext, Flags, Group, Run, Spread, Tip, argument, help};
 use super::info::{human, rss_bytes};
 use crate::hypha::sampler::ratio;
 use crate::hypha::{Caller, CoreId};
@@ -16,6 +16,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     Command {
         name: "doctor",
         summary: "Says in words how the node does for memory.",
+        tips: &[Tip::AnyOutput, Tip::AllShards, Tip::SpecialReply],
         run: Run::Session(doctor),
         ..ROW
     },
@@ -32,6 +33,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     Command {
         name: "malloc-stats",
         summary: "Tells what the memory allocator says of itself, if it says anything.",
+        tips: &[Tip::AnyOutput, Tip::AllShards, Tip::SpecialReply],
         run: Run::Session(|_, _, reply| {
             reply.verbatim("txt", "Stats not supported for the current allocator");
             Ok(())
@@ -41,6 +43,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
     Command {
         name: "purge",
         summary: "Asks the allocator to give memory back; the one in use does so by itself.",
+        tips: &[Tip::AllShards, Tip::AllSucceeded],
         run: Run::Session(|_, _, reply| {
             reply.ok();
             Ok(())
@@ -51,6 +54,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         name: "stats",
         summary: "Tells where the memory of the node is.",
         complexity: "O(N) where N is the number of databases",
+        tips: &[Tip::AnyOutput, Tip::AllShards, Tip::SpecialReply],
         run: Run::Node(|caller, _, reply| Box::pin(stats(caller, reply))),
         ..ROW
     },

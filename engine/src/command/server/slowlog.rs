@@ -3,7 +3,7 @@
 use mycorrhizal_net::resp::number::parse_i64;
 use mycorrhizal_net::resp::{Args, Reply};
 
-use super::super::{Command, CommandError, Flags, Group, Run, help};
+use super::super::{Command, CommandError, Flags, Group, Run, Tip, help};
 use crate::hypha::slowlog::SlowCommand;
 use crate::hypha::{Caller, CoreId};
 
@@ -23,6 +23,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         syntax: "[count]",
         complexity: "O(N log N) where N is the number of entries",
         arity: -2,
+        tips: &[Tip::AllNodes, Tip::AnyOutput],
         run: Run::Node(|caller, args, reply| Box::pin(get(caller, args, reply))),
         ..ROW
     },
@@ -41,6 +42,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         name: "len",
         summary: "Counts the slow commands that are kept.",
         complexity: "O(N) where N is the number of cores",
+        tips: &[Tip::AllNodes, Tip::Sum, Tip::AnyOutput],
         run: Run::Node(|caller, _, reply| Box::pin(len(caller, reply))),
         ..ROW
     },
@@ -48,6 +50,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         name: "reset",
         summary: "Forgets all slow commands.",
         complexity: "O(N) where N is the number of entries",
+        tips: &[Tip::AllNodes, Tip::AllSucceeded],
         run: Run::Node(|caller, _, reply| Box::pin(reset(caller, reply))),
         ..ROW
     },
@@ -59,7 +62,7 @@ async fn get(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(
         (3, Some(-1)) => usize::MAX,
         (3, Some(count)) if count >= 0 => usize::try_from(count).unwrap_or(usize::MAX),
         (3, _) => return Err(CommandError::Text("ERR count should be greater than or equal to -1")),
-        _ => return Err(CommandError::WrongArity("slowlog|get".into())),
+        _ => return Err(CommandError::no_such_form(args)),
     };
     let cores = all_cores(caller);
     let logs = caller

@@ -3,6 +3,7 @@
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::expiry::Lifetime;
+use super::super::keys::Access;
 use super::super::{CommandError, DataContext};
 use super::read::write_value;
 use super::write::store;
@@ -22,6 +23,12 @@ pub(super) fn set(
     store(context.keyspace, context.db, key, args.get(2), Deadline::None);
     reply.ok();
     Ok(())
+}
+
+/// What one SET does to its key.
+pub(super) fn access(line: Args<'_>) -> Access {
+    let reads = |word: &[u8]| word.eq_ignore_ascii_case(b"GET") || word.eq_ignore_ascii_case(b"IFEQ");
+    if line.iter().skip(3).any(reads) { Access::READ_UPDATE } else { Access::OVERWRITE }
 }
 
 /// The options of SET.

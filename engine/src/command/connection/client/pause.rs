@@ -12,6 +12,9 @@ pub(super) async fn pause(
     args: Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), CommandError> {
+    if args.len() > 4 {
+        return Err(CommandError::no_such_form(args));
+    }
     let timeout_ms = match parse_i64(args.get(2)).map(u64::try_from) {
         None => return Err(CommandError::Text("ERR timeout is not an integer or out of range")),
         Some(Err(_)) => return Err(CommandError::Text("ERR timeout is negative")),
@@ -19,7 +22,6 @@ pub(super) async fn pause(
     };
     let writes_only = match args.get(3).to_ascii_lowercase().as_slice() {
         _ if args.len() == 3 => false,
-        _ if args.len() > 4 => return Err(CommandError::WrongArity("client|pause".into())),
         b"all" => false,
         b"write" => true,
         _ => return Err(CommandError::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),

@@ -2,6 +2,7 @@
 
 use mycorrhizal_net::resp::{Args, Reply};
 
+use super::super::super::keys::Access;
 use super::super::super::table::{self, Row};
 use super::super::super::{Categories, Command, CommandError, Flags, Group, KeySpec};
 use crate::hypha::Caller;
@@ -16,7 +17,7 @@ pub(super) fn info(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<
     for name in args.iter().skip(2) {
         match table::find_full(name) {
             Some(row) => write(row, reply),
-            None => reply.null_array(),
+            None => reply.null(),
         }
     }
     Ok(())
@@ -31,7 +32,8 @@ pub(super) fn write(row: &Row, reply: &mut Reply<'_>) {
     write_set(command.flags.names().map(str::to_owned), reply);
     [first, last, step].into_iter().for_each(|number| reply.integer(number));
     write_set(categories(command).names().map(|name| format!("@{name}")), reply);
-    reply.set(0);
+    reply.set(command.tips.len());
+    command.tips.iter().for_each(|tip| reply.bulk(tip.name().as_bytes()));
     reply.set(command.keys.len());
     command.keys.iter().for_each(|spec| write_key_spec(spec, reply));
     reply.set(row.subcommands.len());
@@ -81,9 +83,12 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply<'_>) {
     // Counted from the first key, unless it is counted from the end.
     let last = i64::from(spec.last);
     let last = if last < 0 { last } else { last - i64::from(spec.first) };
-    reply.map(3);
+    reply.map(3 + usize::from(!spec.note.is_empty()));
+    if !spec.note.is_empty() {
+        write_text("notes", spec.note, reply);
+    }
     reply.bulk(b"flags");
-    write_access(spec, reply);
+    write_access(spec.access, reply);
     reply.bulk(b"begin_search");
     reply.map(2);
     write_text("type", "index", reply);
@@ -101,10 +106,10 @@ fn write_key_spec(spec: &KeySpec, reply: &mut Reply<'_>) {
 }
 
 /// What is done to a key, as a set.
-pub(super) fn write_access(spec: &KeySpec, reply: &mut Reply<'_>) {
-    reply.set(1 + spec.access.value.len());
-    reply.simple(spec.access.mode);
-    spec.access.value.iter().for_each(|flag| reply.simple(flag));
+pub(super) fn write_access(access: Access, reply: &mut Reply<'_>) {
+    reply.set(1 + access.value.len());
+    reply.simple(access.mode);
+    access.value.iter().for_each(|flag| reply.simple(flag));
 }
 
 fn write_text(name: &str, value: &str, reply: &mut Reply<'_>) {
@@ -120,7 +125,6 @@ fn write_number(name: &str, value: i64, reply: &mut Reply<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::keys::Access;
 
     #[test]
     fn ranges_of_clients_that_know_no_specifications() {
