@@ -36,7 +36,11 @@ pub(super) fn write(row: &Row, reply: &mut Reply<'_>) {
     command.tips.iter().for_each(|tip| reply.bulk(tip.name().as_bytes()));
     reply.set(command.keys.len());
     command.keys.iter().for_each(|spec| write_key_spec(spec, reply));
-    reply.set(row.subcommands.len());
+    // As Redis has it: an array, but an empty set.
+    match row.subcommands.len() {
+        0 => reply.set(0),
+        count => reply.array(count),
+    }
     row.subcommands.iter().for_each(|row| write(row, reply));
 }
 
