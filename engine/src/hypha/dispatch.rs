@@ -77,6 +77,11 @@ impl Caller {
 
     /// Runs one command of any kind, on its own.
     async fn run_alone(&self, plan: Plan, args: Args<'_>) {
+        if matches!(plan, Plan::Unknown) && is_of_http(args.get(0)) {
+            tracing::warn!(peer = %self.peer_address(), "a request of HTTP: a page may be trying to send commands");
+            self.session.borrow_mut().closing = true;
+            return;
+        }
         let (row, place) = match self.admit(plan, args) {
             Ok(admitted) => admitted,
             Err((row, error)) => {
@@ -458,6 +463,11 @@ impl Core {
         self.counters().count_error(&text);
         Reply::new(out, Protocol::Resp2).error(&text);
     }
+}
+
+/// Whether a request is from a web browser that a page has pointed here: what follows may be commands of that page.
+fn is_of_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 /// The text for a name that is no command, with the beginning of its arguments as Redis quotes them.
