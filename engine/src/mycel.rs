@@ -39,6 +39,7 @@ mod value;
 mod tests;
 
 pub use access::{Entry, Occupied, Vacant, View};
+pub use database::Remains;
 pub use digest::Digest;
 pub use key::{Hasher, Key};
 pub use keyspace::{Db, Expired, Keyspace, KeyspaceConfig};

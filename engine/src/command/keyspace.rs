@@ -115,10 +115,10 @@ async fn lengths(caller: &Caller) -> Vec<(CoreId, usize)> {
 }
 
 async fn flushall(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    check_flush_mode(args)?;
-    on_visible(caller, |core| {
-        let keyspace = &mut core.data.borrow_mut().keyspace;
-        (0..keyspace.databases()).for_each(|db| keyspace.clear(Db::new(db)));
+    let mode = flush_mode(args)?;
+    on_visible(caller, move |core| {
+        let databases = core.data.borrow().keyspace.databases();
+        (0..databases).for_each(|db| flush(core, Db::new(db), mode));
     })
     .await;
     reply.ok();
@@ -126,19 +126,36 @@ async fn flushall(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Res
 }
 
 async fn flushdb(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    check_flush_mode(args)?;
+    let mode = flush_mode(args)?;
     let db = caller.session().db;
-    on_visible(caller, move |core| core.data.borrow_mut().keyspace.clear(db)).await;
+    on_visible(caller, move |core| flush(core, db, mode)).await;
     reply.ok();
     Ok(())
 }
 
-fn check_flush_mode(args: Args<'_>) -> Result<(), CommandError> {
-    let known = |mode: &[u8]| mode.eq_ignore_ascii_case(b"sync") || mode.eq_ignore_ascii_case(b"async");
-    if args.len() == 1 || (args.len() == 2 && known(args.get(1))) {
-        Ok(())
-    } else {
-        Err(CommandError::Syntax)
+/// When the memory of a database that is emptied is freed.
+#[derive(Clone, Copy)]
+enum FlushMode {
+    /// Before the reply.
+    Sync,
+    /// Little by little, between the commands that follow.
+    Async,
+}
+
+fn flush_mode(args: Args<'_>) -> Result<FlushMode, CommandError> {
+    match args.len() {
+        1 => Ok(FlushMode::Sync),
+        2 if args.get(1).eq_ignore_ascii_case(b"sync") => Ok(FlushMode::Sync),
+        2 if args.get(1).eq_ignore_ascii_case(b"async") => Ok(FlushMode::Async),
+        _ => Err(CommandError::Syntax),
+    }
+}
+
+fn flush(core: &Core, db: Db, mode: FlushMode) {
+    let remains = core.data.borrow_mut().keyspace.detach(db);
+    match mode {
+        FlushMode::Sync => drop(remains),
+        FlushMode::Async => core.remains.borrow_mut().push(remains),
     }
 }
 

@@ -28,10 +28,14 @@ use super::settings::Settings;
 use super::slowlog::{LatencyEvents, SlowLog};
 use super::stopwatch::Stopwatch;
 use super::topology::CoreId;
-use crate::mycel::{Keyspace, Rng};
+use crate::mycel::{Keyspace, Remains, Rng};
 
-/// Keys that one turn removes for their deadline at most; more are left to the next turn, so that no turn is long.
-const EXPIRE_KEYS: usize = 200;
+/// How long one turn removes keys for their deadline, and how long it frees what FLUSHALL ASYNC detached; what is left
+/// waits for the next turn, so that no turn is long.
+const UPKEEP_BUDGET: Duration = Duration::from_micros(250);
+
+/// Keys removed between two looks at the clock.
+const EXPIRE_KEYS: usize = 64;
 
 /// The shortest time between two turns that do nothing but expire keys.
 const EXPIRE_PAUSE: Duration = Duration::from_millis(2);
@@ -65,6 +69,8 @@ pub(crate) struct Core {
     settings: RefCell<Rc<Settings>>,
     /// Times commands.
     pub(crate) stopwatch: RefCell<Stopwatch>,
+    /// What was detached from the keyspace and is still to be freed.
+    pub(crate) remains: RefCell<Vec<Remains>>,
     /// Slow commands.
     pub(crate) slow_log: RefCell<SlowLog>,
     /// `slowlog-log-slower-than`.
@@ -151,6 +157,7 @@ impl Core {
             slow_log: RefCell::new(SlowLog::new(settings.slowlog_max_len)),
             slow_threshold_micros: Cell::new(settings.slowlog_log_slower_than),
             latency_threshold_ms: Cell::new(settings.latency_monitor_threshold),
+            remains: RefCell::default(),
             rng: RefCell::new(Rng::new(node.started_ms ^ u64::from(id.0) << 48)),
             latency_events: RefCell::default(),
             settings: RefCell::new(settings),
@@ -315,13 +322,33 @@ impl Core {
         };
     }
 
+    /// Removes keys whose deadline has passed, the earliest first, within the budget of a turn.
     fn expire(&self) {
         let now = self.ring.now();
         let mut data = self.data.borrow_mut();
         let due = data.keyspace.next_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= self.now_ms());
-        if due && self.active_expiry.get() && now >= self.expire_after.get() {
-            let expired = data.keyspace.expire_due(EXPIRE_KEYS);
-            self.expire_after.set(if expired.count == EXPIRE_KEYS { now } else { now + EXPIRE_PAUSE });
+        if !due || !self.active_expiry.get() || now < self.expire_after.get() {
+            return;
+        }
+        let started = super::clock::monotonic();
+        while data.keyspace.expire_due(EXPIRE_KEYS).count == EXPIRE_KEYS {
+            if super::clock::monotonic() - started > UPKEEP_BUDGET {
+                return;
+            }
+        }
+        self.expire_after.set(now + EXPIRE_PAUSE);
+    }
+
+    /// Frees, within the budget of a turn, what was detached to be freed later.
+    fn free_remains(&self) {
+        let mut remains = self.remains.borrow_mut();
+        let started = super::clock::monotonic();
+        while let Some(last) = remains.last_mut() {
+            if !last.free_some() {
+                remains.pop();
+            } else if super::clock::monotonic() - started > UPKEEP_BUDGET {
+                return;
+            }
         }
     }
 
@@ -420,6 +447,9 @@ impl Turn for CoreTurn {
             call(core);
         }
         core.expire();
+        if !core.remains.borrow().is_empty() {
+            core.free_remains();
+        }
         if core.node.is_stopping() {
             core.drain();
         }
@@ -432,7 +462,7 @@ impl Turn for CoreTurn {
         if core.node.is_stopping() {
             return core.park_while_stopping();
         }
-        if held_back || !core.inbox.is_empty() {
+        if held_back || !core.inbox.is_empty() || !core.remains.borrow().is_empty() {
             return Park::Now;
         }
         Park::Until(core.next_expiry())

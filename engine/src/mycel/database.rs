@@ -24,10 +24,31 @@ pub(super) struct Database {
     expiring: usize,
 }
 
+/// What was in a database that is empty now; counted no more, but not freed yet.
+#[must_use]
+pub struct Remains {
+    partitions: Box<Partitions>,
+    freed: usize,
+}
+
+impl Remains {
+    /// Frees a partition; says whether there was one left.
+    pub fn free_some(&mut self) -> bool {
+        let rest = self.partitions.iter_mut().skip(self.freed);
+        let next = rest.enumerate().find_map(|(ahead, held)| held.take().map(|_| ahead));
+        self.freed += next.map_or(0, |ahead| ahead + 1);
+        next.is_some()
+    }
+}
+
 impl Database {
     pub(super) fn new() -> Database {
         let partitions = Box::new([const { None }; PARTITIONS]);
         Database { partitions, due: None, bytes: size_of::<Partitions>(), len: 0, expiring: 0 }
+    }
+
+    pub(super) fn into_remains(self) -> Remains {
+        Remains { partitions: self.partitions, freed: 0 }
     }
 
     /// The number of keys, those included whose deadline has passed unnoticed.

@@ -12,7 +12,7 @@
 //! [`expire_due`](Keyspace::expire_due) comes to it in the order of deadlines, whichever is first.
 
 use super::access::{Entry, Occupied, Vacant, View};
-use super::database::Database;
+use super::database::{Database, Remains};
 use super::key::{Hasher, Key};
 use super::partition::{self, Place};
 use super::record::{Cause, Record, RecordSink};
@@ -203,10 +203,16 @@ impl Keyspace {
         own + self.databases.iter().map(Database::recount).sum::<usize>()
     }
 
-    /// Empties a database.
+    /// Empties a database and frees what was in it.
     pub fn clear(&mut self, db: Db) {
-        *self.database_mut(db) = Database::new();
+        drop(self.detach(db));
+    }
+
+    /// Empties a database and hands out what was in it, to be freed little by little.
+    pub fn detach(&mut self, db: Db) -> Remains {
+        let old = std::mem::replace(self.database_mut(db), Database::new());
         self.emit(|| Record::Clear { db });
+        old.into_remains()
     }
 
     /// Lets two databases change places.

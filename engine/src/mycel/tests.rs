@@ -368,6 +368,24 @@ fn nothing_of_a_key_is_seen_after_its_deadline() {
 }
 
 #[test]
+fn what_is_detached_is_counted_no_more_and_freed_in_parts() {
+    let mut keyspace = empty(Hasher::new([1, 2]));
+    let (db, before) = (Db::new(0), keyspace.used_bytes());
+    for number in 0..10_000_u32 {
+        let name = number.to_le_bytes();
+        let key = Key::new(&name, keyspace.hasher());
+        keyspace.entry(db, key).put(NewValue::Bytes(b"value"), Deadline::At(u64::MAX));
+    }
+    let mut remains = keyspace.detach(db);
+    assert_eq!((keyspace.len(db), keyspace.used_bytes()), (0, before));
+    let mut parts = 0;
+    while remains.free_some() {
+        parts += 1;
+    }
+    assert!((2..=PARTITIONS).contains(&parts), "{parts} parts");
+}
+
+#[test]
 fn a_record_that_does_not_fit_changes_nothing() {
     let mut keyspace = empty(Hasher::new([1, 2]));
     let before = keyspace.used_bytes();
