@@ -1,11 +1,13 @@
 //! `cargo xtask rivals`: measures the daemon beside Redis, Valkey and the floor, and writes `benches/RESULTS.md`.
 //!
 //! ```text
-//! round 1..3 ─▶ each server in turn, alone on core 0 ─▶ fill ─▶ pipeline 1, 16, 64 with the load on core 1
-//!                                                             (CPU of the server before and after)
-//! two cores  ─▶ ours on cores 0,1: cluster and plain port, the load on the same cores
+//! round 1..3 ─▶ fill every server, all on core 0 ─▶ pipeline 1, 16, 64: half a second of load from core 1 for each
+//!               server in turn, again and again       (CPU of the server before and after; who is not asked sleeps)
+//! two cores  ─▶ the same for ours on cores 0,1: cluster and plain port, the load on the same cores
 //! memory     ─▶ ours and Redis: millions of keys, resident size, longest stall
 //! ```
+//!
+//! The machine has minutes in which everything takes a third longer. Slices this short hit all servers alike.
 
 mod load;
 mod memory;
@@ -31,7 +33,7 @@ pub(crate) struct RivalsOptions {
     /// A fast smoke: the whole course in half a minute, its figures worth nothing; prints, writes no file
     #[arg(long)]
     quick: bool,
-    /// Seconds of one measurement
+    /// Seconds of one measurement, in slices of half a second
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
     /// Interleaved rounds, of which the median is reported
@@ -80,7 +82,7 @@ pub(crate) fn run(options: &RivalsOptions) -> Outcome {
     let rows = |settings: &[Setting]| measure(settings, &options, &binaries);
     let one_core = rows(&[Kind::Redis, Kind::Valkey, Kind::Floor, Kind::Ours].map(Setting::one_core))?;
     let two_cores = if options.one_core_only { Vec::new() } else { rows(&Setting::TWO_CORES)? };
-    let memory = memory::measure(options.memory_keys, &binaries)?;
+    let memory = memory::measure(&options, &binaries)?;
     let measured = Measured { one_core, two_cores, memory };
     let text = report::write(&measured, &options)?;
     if options.quick {
@@ -97,6 +99,10 @@ pub(crate) fn run(options: &RivalsOptions) -> Outcome {
 
 fn prepare() -> Outcome<Binaries> {
     prerequisites::for_rivals()?;
+    let directories = workspace::root().join("target/rivals");
+    if directories.exists() {
+        std::fs::remove_dir_all(&directories).context("clearing the directories of the servers")?;
+    }
     let mut build = shell::cargo();
     build.args([
         "build",
@@ -111,19 +117,35 @@ fn prepare() -> Outcome<Binaries> {
     Binaries::find()
 }
 
-/// Each setting in turn, as often as there are rounds, so that a slow minute of the machine hits them all.
+/// Seconds of load before it is the next server's turn.
+const SLICE_SECONDS: f64 = 0.5;
+
+/// Each setting in turn, as often as there are rounds.
 fn measure(settings: &[Setting], options: &RivalsOptions, binaries: &Binaries) -> Outcome<Vec<Row>> {
     let mut rows = Vec::new();
     for round in 1..=options.rounds {
-        for setting in settings {
-            let server = Server::start(setting.kind, setting.cores, binaries)?;
+        let start = |setting: &Setting| {
+            let server = Server::start(setting, binaries)?;
             let load = Load::new(&server, setting, options.keyspace, binaries);
             load.fill()?;
-            for &pipeline in PIPELINES {
-                let before = server.process().cpu_us()?;
-                let outcome = load.run(pipeline, options.seconds)?;
-                let cpu_us = server.process().cpu_us()?.saturating_sub(before);
-                let sample = sample::Sample::new(&outcome, cpu_us);
+            Ok((*setting, server, load))
+        };
+        let subjects: Vec<(Setting, Server, Load<'_>)> =
+            settings.iter().map(start).collect::<Outcome<_>>()?;
+        for &pipeline in PIPELINES {
+            let mut slices = vec![Vec::new(); subjects.len()];
+            let mut left_seconds = options.seconds;
+            while left_seconds > 0.0 {
+                for ((_, server, load), slices) in subjects.iter().zip(&mut slices) {
+                    let before = server.process().cpu_us()?;
+                    let outcome = load.run(pipeline, left_seconds.min(SLICE_SECONDS))?;
+                    let cpu_us = server.process().cpu_us()?.saturating_sub(before);
+                    slices.push((outcome, cpu_us));
+                }
+                left_seconds -= SLICE_SECONDS;
+            }
+            for ((setting, ..), slices) in subjects.iter().zip(&slices) {
+                let sample = sample::Sample::of_slices(slices);
                 eprintln!("round {round}, {}, pipeline {pipeline}: {sample}", setting.name);
                 sample::record(&mut rows, setting, pipeline, sample);
             }

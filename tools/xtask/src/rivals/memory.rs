@@ -3,14 +3,15 @@
 
 use std::process::Command;
 
+use super::RivalsOptions;
 use super::load::{ENTRY_BYTES, Load};
-use super::sample::Setting;
+use super::sample::{Setting, median};
 use super::server::{Binaries, Kind, Server};
 use crate::failure::{Failure, Outcome};
 use crate::shell;
 
 /// One server full of keys.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct MemoryRow {
     pub(super) name: &'static str,
     pub(super) kind: Kind,
@@ -24,18 +25,30 @@ pub(super) struct MemoryRow {
     pub(super) per_second: f64,
 }
 
-/// Fills both servers, one after the other.
-pub(super) fn measure(keys: u64, binaries: &Binaries) -> Outcome<Vec<MemoryRow>> {
-    if keys == 0 {
+/// Fills both servers, one after the other, in each round a new one.
+pub(super) fn measure(options: &RivalsOptions, binaries: &Binaries) -> Outcome<Vec<MemoryRow>> {
+    if options.memory_keys == 0 {
         return Ok(Vec::new());
     }
-    [Kind::Redis, Kind::Ours].into_iter().map(|kind| fill(kind, keys, binaries)).collect()
+    let median_of_rounds = |kind| {
+        let rounds: Vec<MemoryRow> =
+            (0..options.rounds).map(|_| fill(kind, options.memory_keys, binaries)).collect::<Outcome<_>>()?;
+        let middle = |figure: fn(&MemoryRow) -> f64| median(rounds.iter().map(figure));
+        let last = rounds.last().ok_or_else(|| Failure::Expectation("no round was asked for".to_owned()))?;
+        Ok(MemoryRow {
+            resident_per_key: middle(|row| row.resident_per_key),
+            longest_us: middle(|row| row.longest_us),
+            per_second: middle(|row| row.per_second),
+            ..last.clone()
+        })
+    };
+    [Kind::Redis, Kind::Ours].into_iter().map(median_of_rounds).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of a machine fit a double exactly")]
 fn fill(kind: Kind, keys: u64, binaries: &Binaries) -> Outcome<MemoryRow> {
     let setting = Setting::one_core(kind);
-    let server = Server::start(kind, setting.cores, binaries)?;
+    let server = Server::start(&setting, binaries)?;
     let empty = server.process().resident_bytes()?;
     let load = Load::new(&server, &setting, keys, binaries).fill()?;
     let grown = server.process().resident_bytes()?.saturating_sub(empty);
@@ -53,7 +66,11 @@ fn fill(kind: Kind, keys: u64, binaries: &Binaries) -> Outcome<MemoryRow> {
         longest_us: load.max_us,
         per_second: load.per_second,
     };
-    eprintln!("{}, {keys} keys: {:.1} bytes resident a key", row.name, row.resident_per_key);
+    let longest_ms = row.longest_us / 1_000.0;
+    eprintln!(
+        "{}, {keys} keys: {:.1} bytes resident a key, longest wait {longest_ms:.2} ms",
+        row.name, row.resident_per_key
+    );
     Ok(row)
 }
 

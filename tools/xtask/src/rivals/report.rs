@@ -51,7 +51,7 @@ fn header(options: &RivalsOptions) -> Outcome<String> {
          `cargo xtask rivals --seconds {seconds} --rounds {rounds} --keyspace {keyspace} --memory-keys {memory}`, \
          commit {commit}{changed}, {date}; {cores} cores of {cpu}, Linux {kernel}.\n\n\
          50 connections, keys of 16 and values of 64 bytes, {keyspace} keys, GET and SET one to one, pulse-bench as \
-         the load, medians of {rounds} interleaved runs of {seconds} s. CPU is user and system time of the server \
+         the load, medians of {rounds} runs of {seconds} s, whose half seconds are interleaved among the servers. CPU is user and system time of the server \
          process, all its threads, divided by the operations that were answered.\n\n",
         memory = options.memory_keys,
         commit = commit.trim(),

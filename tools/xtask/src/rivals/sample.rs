@@ -54,18 +54,30 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Divides the server's CPU time by what the load got answered.
+    /// What the slices of one run come to: the server's CPU time in all of them, in µs, by all that was answered;
+    /// the longest wait of all; the medians of the rest.
     #[expect(clippy::cast_precision_loss, reason = "microseconds of a run of minutes fit a double exactly")]
-    pub(super) fn new(outcome: &LoadOutcome, cpu_us: u64) -> Self {
+    pub(super) fn of_slices(slices: &[(LoadOutcome, u64)]) -> Self {
+        let cpu_us: u64 = slices.iter().map(|(_, cpu_us)| cpu_us).sum();
+        let operations: f64 = slices.iter().map(|(outcome, _)| outcome.operations).sum();
+        let middle =
+            |figure: fn(&LoadOutcome) -> f64| median(slices.iter().map(|(outcome, _)| figure(outcome)));
         Sample {
-            per_second: outcome.per_second,
-            cpu_us: cpu_us as f64 / outcome.operations,
-            p50_us: outcome.p50_us,
-            p99_us: outcome.p99_us,
-            p999_us: outcome.p999_us,
-            max_us: outcome.max_us,
+            per_second: middle(|outcome| outcome.per_second),
+            cpu_us: cpu_us as f64 / operations,
+            p50_us: middle(|outcome| outcome.p50_us),
+            p99_us: middle(|outcome| outcome.p99_us),
+            p999_us: middle(|outcome| outcome.p999_us),
+            max_us: slices.iter().map(|(outcome, _)| outcome.max_us).fold(0.0, f64::max),
         }
     }
+}
+
+/// The middle one of some figures.
+pub(super) fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 impl fmt::Display for Sample {
@@ -93,9 +105,7 @@ pub(super) fn record(rows: &mut Vec<Row>, setting: &Setting, pipeline: usize, sa
 impl Row {
     /// The median of one figure.
     pub(super) fn median(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
-        let mut figures: Vec<f64> = self.samples.iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+        median(self.samples.iter().map(figure))
     }
 
     /// The median of the CPU time an operation.
@@ -112,6 +122,17 @@ pub(super) fn find<'a>(rows: &'a [Row], name: &str, pipeline: usize) -> Option<&
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slices_are_weighed_by_what_was_answered() {
+        let slice = |operations, max_us, cpu_us| {
+            let outcome =
+                LoadOutcome { operations, per_second: 1.0, p50_us: 1.0, p99_us: 1.0, p999_us: 1.0, max_us };
+            (outcome, cpu_us)
+        };
+        let sample = Sample::of_slices(&[slice(10.0, 3.0, 20), slice(30.0, 9.0, 20)]);
+        assert!((sample.cpu_us - 1.0).abs() < 1e-9 && (sample.max_us - 9.0).abs() < 1e-9);
+    }
 
     #[test]
     fn the_median_is_the_middle_one() {

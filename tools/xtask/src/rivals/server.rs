@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::process::Process;
+use super::sample::Setting;
 use crate::failure::{Context, Failure, Outcome};
 use crate::{prerequisites, workspace};
 
@@ -54,13 +55,11 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts one on these cores and waits until it listens.
-    pub(super) fn start(kind: Kind, cores: &str, binaries: &Binaries) -> Outcome<Self> {
-        let directory = workspace::root().join(format!("target/rivals/{kind:?}").to_lowercase());
-        if directory.exists() {
-            std::fs::remove_dir_all(&directory).context("clearing the directory of a server")?;
-        }
+    /// Starts one on the setting's cores and waits until it listens.
+    pub(super) fn start(setting: &Setting, binaries: &Binaries) -> Outcome<Self> {
+        let (kind, cores) = (setting.kind, setting.cores);
         let port = free_port()?;
+        let directory = workspace::root().join(format!("target/rivals/{kind:?}-{port}").to_lowercase());
         let own = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         let port_text = port.to_string();
         let (program, arguments) = match kind {
