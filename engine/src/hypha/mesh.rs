@@ -107,6 +107,14 @@ impl Requests {
         })
     }
 
+    /// Where the first keys of the commands are.
+    pub(crate) fn first_keys(&self) -> impl Iterator<Item = (Db, Slot, u32)> {
+        self.items.iter().filter_map(|(request, _)| {
+            let (slot, hash) = request.first_key?;
+            Some((request.context.db, slot, hash))
+        })
+    }
+
     fn clear(&mut self) {
         self.items.clear();
         self.spans.clear();
