@@ -10,6 +10,7 @@ use super::server::{Binaries, Server};
 use crate::failure::{Context, Failure, Outcome};
 use crate::{shell, workspace};
 
+/// Connections of each load thread.
 const CONNECTIONS: usize = 50;
 const KEY_BYTES: usize = 16;
 const VALUE_BYTES: usize = 64;
@@ -22,7 +23,7 @@ pub(super) struct Load<'a> {
     bench: &'a Path,
     port: u16,
     cluster: bool,
-    pin: Option<&'static str>,
+    cores: &'static str,
     keyspace: u64,
     report: PathBuf,
 }
@@ -47,7 +48,7 @@ impl<'a> Load<'a> {
             bench: &binaries.bench,
             port,
             cluster: setting.cluster,
-            pin: setting.load_core,
+            cores: setting.load_cores,
             keyspace,
             report,
         }
@@ -71,12 +72,11 @@ impl<'a> Load<'a> {
     fn measure(&self, arguments: &[&str], connections: usize) -> Outcome<LoadOutcome> {
         let mut command = Command::new(self.bench);
         command.args(["--port", &self.port.to_string(), "--keyspace", &self.keyspace.to_string()]);
-        command.args(["--connections", &connections.to_string(), "--threads", "1"]);
+        let threads = self.cores.split(',').count();
+        command.args(["--threads", &threads.to_string(), "--pin", self.cores]);
+        command.args(["--connections", &(threads * connections).to_string()]);
         command.args(["--key-size", &KEY_BYTES.to_string(), "--value-size", &VALUE_BYTES.to_string()]);
         command.arg("--json").arg(&self.report).args(arguments);
-        if let Some(core) = self.pin {
-            command.args(["--pin", core]);
-        }
         if self.cluster {
             command.arg("--cluster");
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use super::sample::{Row, find};
+use super::sample::{ONE_SHARED_CORE, Row, find};
 use super::{Measured, PIPELINES, RivalsOptions, target};
 use crate::failure::{Failure, Outcome};
 use crate::{shell, workspace};
@@ -81,9 +81,10 @@ fn two_cores(text: &mut String, rows: &[Row]) -> std::fmt::Result {
         return Ok(());
     }
     text.push_str(
-        "\n## Two cores\n\nServer and load share cores 0 and 1. Ratio: CPU to that of one core.\n\n",
+        "\n## Two cores\n\nOn each core of the server a load thread with 50 connections to all of its cores. Ratio: CPU to that of \
+         one core, which has its load thread beside it too.\n\n",
     );
-    table(text, rows, "one core, load on both", |one, this| this / one)
+    table(text, rows, ONE_SHARED_CORE, |one, this| this / one)
 }
 
 /// One line per pipeline and setting; the ratio sets each in relation to the one of that name.

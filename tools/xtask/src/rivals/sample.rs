@@ -5,6 +5,9 @@ use std::fmt;
 use super::load::LoadOutcome;
 use super::server::Kind;
 
+/// What two cores are compared with.
+pub(super) const ONE_SHARED_CORE: &str = "one core";
+
 /// A way to run and to load a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Setting {
@@ -12,8 +15,8 @@ pub(super) struct Setting {
     pub(super) kind: Kind,
     /// Cores of the server.
     pub(super) cores: &'static str,
-    /// Core of the load; none lets it wander.
-    pub(super) load_core: Option<&'static str>,
+    /// Cores of the load, a thread with its own connections on each.
+    pub(super) load_cores: &'static str,
     /// Whether the load speaks to the core that owns a key.
     pub(super) cluster: bool,
 }
@@ -27,18 +30,18 @@ impl Setting {
             Kind::Valkey => "Valkey 9.1.2",
             Kind::Floor => "floor",
         };
-        Setting { name, kind, cores: "0", load_core: Some("1"), cluster: false }
+        Setting { name, kind, cores: "0", load_cores: "1", cluster: false }
     }
 
-    const fn both(name: &'static str, cores: &'static str, cluster: bool) -> Self {
-        Setting { name, kind: Kind::Ours, cores, load_core: None, cluster }
+    const fn shared(name: &'static str, cores: &'static str, cluster: bool) -> Self {
+        Setting { name, kind: Kind::Ours, cores, load_cores: cores, cluster }
     }
 
-    /// Server and load share both cores; one core under the same load is what they are compared with.
+    /// Each core of the server shares its core with a load thread; one core that does is what two are compared with.
     pub(super) const TWO_CORES: [Setting; 3] = [
-        Setting::both("one core, load on both", "0", false),
-        Setting::both("two cores, `--cluster`", "0,1", true),
-        Setting::both("two cores, plain port", "0,1", false),
+        Setting::shared(ONE_SHARED_CORE, "0", false),
+        Setting::shared("two cores, `--cluster`", "0,1", true),
+        Setting::shared("two cores, plain port", "0,1", false),
     ];
 }
 

@@ -1,7 +1,7 @@
 //! What the figures must reach, as data, and whether they do.
 
 use super::Measured;
-use super::sample::{Row, find};
+use super::sample::{ONE_SHARED_CORE, Row, find};
 use super::server::Kind;
 
 /// One figure with its limit.
@@ -61,7 +61,7 @@ pub(super) fn judge(measured: &Measured) -> Vec<Judged> {
     let two_cores = TO_ONE_CORE.iter().map(|&(setting, pipeline, limit)| Judged {
         what: format!("CPU an operation, {setting} to one core, pipeline {pipeline}"),
         limit,
-        figure: ratio(&measured.two_cores, setting, "one core, load on both", pipeline),
+        figure: ratio(&measured.two_cores, setting, ONE_SHARED_CORE, pipeline),
     });
     rivals.chain(two_cores).chain(memory(measured)).collect()
 }
