@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
 /// Runs a node until it is told to end. The ready file goes first, the directory last.
 fn serve(config: &Config) -> Result<(), DaemonError> {
     log::start(config);
+    use_small_pages();
     let maxclients = limit::raise_open_files(config.maxclients);
     let _directory = DataDirectory::take(&config.dir)?;
     let engine = start(config, maxclients)?;
@@ -62,6 +63,13 @@ fn serve(config: &Config) -> Result<(), DaemonError> {
     let ended = engine.shutdown().map_err(DaemonError::Core);
     tracing::info!("ended");
     ended
+}
+
+/// Has the kernel back memory by small pages. Clearing a huge page stops a core for milliseconds, with all its clients.
+fn use_small_pages() {
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::warn!(%error, "huge pages stay: a core may stop for milliseconds when its memory grows");
+    }
 }
 
 fn start(config: &Config, maxclients: u32) -> Result<Engine, DaemonError> {
