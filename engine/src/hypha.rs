@@ -10,6 +10,7 @@
 //! or made of single-writer counters.
 
 mod batch;
+mod call;
 pub(crate) mod caller;
 pub(crate) mod clock;
 mod connection;
@@ -17,6 +18,7 @@ pub(crate) mod core;
 pub(crate) mod counter;
 mod dispatch;
 mod engine;
+mod execution;
 mod gather;
 mod handle;
 mod intent;
@@ -28,6 +30,7 @@ pub(crate) mod sampler;
 pub(crate) mod settings;
 pub(crate) mod slowlog;
 mod stopwatch;
+mod stretch;
 pub(crate) mod topology;
 
 pub use caller::Caller;

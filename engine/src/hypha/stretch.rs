@@ -1,0 +1,188 @@
+//! A stretch: data commands of one connection that run in one go, without an await, straight into its output.
+//!
+//! What this core owns runs at once; what another owns goes into its mail, and from then on the connection's gather keeps
+//! the order of the replies; a command whose keys lie on several cores goes to each in parts.
+
+use std::cell::RefMut;
+
+use mycorrhizal_net::resp::{Args, Span};
+
+use super::batch::{Place, Plan};
+use super::caller::{Caller, PortKind};
+use super::core::{Core, Data};
+use super::gather::{Gather, Ticket};
+use super::mesh::{Request, RequestContext};
+use super::stopwatch::Stopwatch;
+use super::topology::CoreId;
+use crate::command::table::Row;
+use crate::command::{Apply, CommandError, Merge, Run, Spread};
+use crate::mycel::{Key, Slot};
+
+impl super::caller::Session {
+    /// What data commands need to know of the session.
+    #[inline]
+    pub(crate) fn request_context(&self) -> RequestContext {
+        RequestContext { db: self.db, protocol: self.protocol, no_touch: self.no_touch }
+    }
+}
+
+/// Data commands of one connection that run without an await between them.
+pub(super) struct Stretch<'a> {
+    caller: &'a Caller,
+    core: &'a Core,
+    data: RefMut<'a, Data>,
+    output: RefMut<'a, Vec<u8>>,
+    stopwatch: RefMut<'a, Stopwatch>,
+    context: RequestContext,
+    /// The connection's gather, once something in the batch waits: from then on it keeps the order.
+    pub(super) gather: Option<u32>,
+    last_row: Option<&'static Row>,
+    commands: u64,
+}
+
+impl<'a> Stretch<'a> {
+    #[inline]
+    pub(super) fn begin(caller: &'a Caller, context: RequestContext) -> Self {
+        let core = &*caller.core;
+        let mut stopwatch = core.stopwatch.borrow_mut();
+        stopwatch.start(core);
+        Self {
+            caller,
+            core,
+            data: core.data.borrow_mut(),
+            output: caller.output(),
+            stopwatch,
+            context,
+            gather: None,
+            last_row: None,
+            commands: 0,
+        }
+    }
+
+    /// Runs a data command; `false`: it needs more than a stretch can give, and nothing has been done.
+    #[inline]
+    pub(super) fn run(&mut self, plan: Plan, args: Args<'_>) -> bool {
+        let Plan::Row(row, place) = plan else { return false };
+        let Run::Data { apply, spread } = row.command.run else { return false };
+        let own_keys_only = self.caller.port == PortKind::Core;
+        match place {
+            Place::Nowhere => self.run_here(row, apply, place, args),
+            Place::Core { owner, one_slot, .. } if owner == self.core.id && (one_slot || !own_keys_only) => {
+                self.run_here(row, apply, place, args);
+            }
+            Place::Core { .. } | Place::Cores { .. } if own_keys_only => self.redirect(row, place),
+            Place::Core { owner, slot, hash, .. } => {
+                self.forward(owner, row, apply, (slot, hash), args.iter());
+            }
+            Place::Cores { .. } => {
+                let Spread::Each { element, merge } = spread else { return false };
+                self.scatter(row, element, merge, args);
+            }
+        }
+        self.core.counters().rows[usize::from(row.number)].calls.add(1);
+        self.last_row = Some(row);
+        self.commands += 1;
+        true
+    }
+
+    /// Runs a command whose keys this core owns.
+    #[inline]
+    fn run_here(&mut self, row: &'static Row, apply: Apply, place: Place, args: Args<'_>) {
+        let ticket = Ticket { gather: self.gather.unwrap_or(0), piece: 0 };
+        let request = Request { row, apply, first_key: place.first_key(), context: self.context, ticket };
+        if self.data.intents.any() && self.data.intents.block(&request, args) {
+            let ticket = self.expect();
+            return self.data.intents.defer(self.core.id, Request { ticket, ..request }, args);
+        }
+        self.stopwatch.before(self.core, row, args);
+        let bytes = match self.gather {
+            None => {
+                let before = self.output.len();
+                self.core.apply(&mut self.data, &request, args, &mut self.output);
+                self.output.len() - before
+            }
+            Some(key) => {
+                let mut gathers = self.core.gathers.borrow_mut();
+                gathers[key as usize].ready(|out| self.core.apply(&mut self.data, &request, args, out))
+            }
+        };
+        self.stopwatch.after(self.core, row, args, bytes, Some(self.caller));
+    }
+
+    /// Sends a command to the core that owns its keys.
+    fn forward<'k>(
+        &mut self,
+        owner: CoreId,
+        row: &'static Row,
+        apply: Apply,
+        first_key: (Slot, u32),
+        args: impl IntoIterator<Item = &'k [u8]>,
+    ) {
+        let ticket = self.expect();
+        let request = Request { row, apply, first_key: Some(first_key), context: self.context, ticket };
+        self.core.outboxes.borrow_mut().mail(owner).requests.push(request, args);
+    }
+
+    /// Makes every key of a command a command of its own, each run by the key's owner.
+    fn scatter(&mut self, row: &'static Row, element: Apply, merge: Merge, args: Args<'_>) {
+        let spec = row.command.keys.first().expect("a scattered command has keys");
+        let step = usize::from(spec.step);
+        let positions = spec.positions(args.len());
+        let parts = u32::try_from(positions.clone().count()).expect("arguments are fewer than 2^32");
+        self.with_gather(|gather| gather.group(merge, parts));
+        for position in positions {
+            let end = (position + step).min(args.len());
+            let key = Key::new(args.get(position), &self.core.node.hasher);
+            let owner = self.core.node.topology.owner(key.slot());
+            let first_key = (key.slot(), key.hash());
+            if owner == self.core.id {
+                let spans: Vec<Span> =
+                    std::iter::once(0).chain(position..end).map(|index| args.spans[index]).collect();
+                let place = Place::Core { owner, slot: key.slot(), hash: key.hash(), one_slot: true };
+                self.run_here(row, element, place, Args::new(args.buffer, &spans));
+            } else {
+                let element_args = std::iter::once(0).chain(position..end).map(|index| args.get(index));
+                self.forward(owner, row, element, first_key, element_args);
+            }
+        }
+    }
+
+    /// Answers for keys that this core's own port does not serve.
+    fn redirect(&mut self, row: &'static Row, place: Place) {
+        let error = match place {
+            Place::Core { owner, slot, one_slot: true, .. } => {
+                let local = self.caller.local_address();
+                let (host, port) = self.core.node.topology.core_address(owner, local);
+                CommandError::Message(format!("MOVED {} {host}:{port}", slot.number()))
+            }
+            _ => CommandError::Text("CROSSSLOT Keys in request don't hash to the same slot"),
+        };
+        let mut reply = Vec::new();
+        self.core.refuse(Some(row), &error, &mut reply);
+        match self.gather {
+            None => self.output.extend_from_slice(&reply),
+            Some(_) => self.with_gather(|gather| {
+                gather.ready(|out| out.extend_from_slice(&reply));
+            }),
+        }
+    }
+
+    /// Adds a piece to the gather that somebody will answer later.
+    fn expect(&mut self) -> Ticket {
+        let piece = self.with_gather(Gather::expect);
+        Ticket { gather: self.caller.gather(), piece }
+    }
+
+    fn with_gather<T>(&mut self, act: impl FnOnce(&mut Gather) -> T) -> T {
+        let key = self.caller.gather();
+        self.gather = Some(key);
+        act(&mut self.core.gathers.borrow_mut()[key as usize])
+    }
+
+    /// Ends the stretch; returns the last command that ran.
+    pub(super) fn finish(mut self) -> Option<&'static Row> {
+        self.stopwatch.stop(self.core);
+        self.core.counters().commands.add(self.commands);
+        self.last_row
+    }
+}
