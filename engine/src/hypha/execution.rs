@@ -58,6 +58,11 @@ impl Core {
                 data.intents.defer(from, request, args);
                 continue;
             }
+            if request.is_part {
+                stopwatch.pause(self);
+                replies.push(request.ticket, |out| self.apply(&mut data, &request, args, out));
+                continue;
+            }
             stopwatch.before(self, request.row, args);
             let bytes = replies.push(request.ticket, |out| self.apply(&mut data, &request, args, out));
             stopwatch.after(self, request.row, args, bytes, None);

@@ -64,6 +64,8 @@ pub(crate) struct Request {
     pub(crate) apply: Apply,
     /// Slot and hash of its first key.
     pub(crate) first_key: Option<(Slot, u32)>,
+    /// Whether it is a part of a scattered command, which is timed as a whole where it came in.
+    pub(crate) is_part: bool,
     /// What it needs to know of the connection.
     pub(crate) context: RequestContext,
     /// Where its reply goes.

@@ -16,8 +16,8 @@ const SPIKES_KEPT: usize = 160;
 pub(crate) struct SlowCommand {
     /// Its number on this core; the node-wide id is made from it and the core.
     pub(crate) number: u64,
-    /// Unix time in seconds.
-    pub(crate) unix_seconds: u64,
+    /// Unix time at its end, in microseconds: puts the commands of several cores in order.
+    pub(crate) unix_us: u64,
     /// How long it took, in microseconds.
     pub(crate) micros: u64,
     /// Its first arguments, shortened.
@@ -48,16 +48,8 @@ impl SlowLog {
     }
 
     /// Logs a command.
-    pub(crate) fn push(
-        &mut self,
-        unix_seconds: u64,
-        micros: u64,
-        args: Args<'_>,
-        address: String,
-        name: Vec<u8>,
-    ) {
-        let entry =
-            SlowCommand { number: self.next, unix_seconds, micros, args: shortened(args), address, name };
+    pub(crate) fn push(&mut self, unix_us: u64, micros: u64, args: Args<'_>, address: String, name: Vec<u8>) {
+        let entry = SlowCommand { number: self.next, unix_us, micros, args: shortened(args), address, name };
         self.next += 1;
         self.entries.push_front(entry);
         self.entries.truncate(self.max);

@@ -25,11 +25,13 @@ pub(crate) struct Stopwatch {
     started: Instant,
     rows: Vec<&'static Row>,
     precise: bool,
+    /// What runs now is timed elsewhere; the next command starts the clock again.
+    paused: bool,
 }
 
 impl Default for Stopwatch {
     fn default() -> Self {
-        Self { started: clock::monotonic(), rows: Vec::new(), precise: false }
+        Self { started: clock::monotonic(), rows: Vec::new(), precise: false, paused: false }
     }
 }
 
@@ -40,12 +42,22 @@ impl Stopwatch {
         let threshold = core.slow_threshold_micros.get();
         self.precise = (0..PRECISE_MICROS).contains(&threshold);
         self.started = clock::monotonic();
+        self.paused = false;
+    }
+
+    /// Ends the group, and times nothing until the next command.
+    pub(crate) fn pause(&mut self, core: &Core) {
+        self.stop(core);
+        self.paused = true;
     }
 
     /// Tells of a command that is about to run.
     #[inline]
     pub(crate) fn before(&mut self, core: &Core, row: &'static Row, args: Args<'_>) {
-        if !self.rows.is_empty() && self.is_timed_alone(row, args, 0) {
+        if self.paused {
+            self.started = clock::monotonic();
+            self.paused = false;
+        } else if !self.rows.is_empty() && self.is_timed_alone(row, args, 0) {
             self.stop(core);
         }
     }
@@ -129,18 +141,17 @@ impl Core {
     fn log_if_slow(&self, row: &'static Row, args: Args<'_>, elapsed: Duration, caller: Option<&Caller>) {
         let threshold = self.slow_threshold_micros.get();
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        let unix_seconds = self.now_ms() / 1000;
         if u64::try_from(threshold).is_ok_and(|threshold| micros >= threshold)
             && !row.command.flags.has(Flags::SKIP_SLOWLOG)
         {
             let address = caller.map(Caller::peer_address).unwrap_or_default();
             let name = caller.map(|caller| caller.session().name.clone()).unwrap_or_default();
-            self.slow_log.borrow_mut().push(unix_seconds, micros, args, address, name);
+            self.slow_log.borrow_mut().push(clock::unix_us(), micros, args, address, name);
         }
         let latency_threshold = self.latency_threshold_ms.get();
         if latency_threshold > 0 && micros / 1000 >= latency_threshold {
             let event = if row.command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
-            self.latency_events.borrow_mut().push(event, unix_seconds, micros / 1000);
+            self.latency_events.borrow_mut().push(event, self.now_ms() / 1000, micros / 1000);
         }
     }
 }

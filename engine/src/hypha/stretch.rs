@@ -72,7 +72,7 @@ impl<'a> Stretch<'a> {
             }
             Place::Core { .. } | Place::Cores { .. } if own_keys_only => self.redirect(row, place),
             Place::Core { owner, slot, hash, .. } => {
-                self.forward(owner, row, apply, (slot, hash), args.iter());
+                self.forward(owner, row, apply, (slot, hash), false, args.iter());
             }
             Place::Cores { .. } => {
                 let Spread::Each { element, merge } = spread else { return false };
@@ -88,14 +88,31 @@ impl<'a> Stretch<'a> {
     /// Runs a command whose keys this core owns.
     #[inline]
     fn run_here(&mut self, row: &'static Row, apply: Apply, place: Place, args: Args<'_>) {
+        self.stopwatch.before(self.core, row, args);
+        if let Some(bytes) = self.execute(row, apply, place.first_key(), false, args) {
+            self.stopwatch.after(self.core, row, args, bytes, Some(self.caller));
+        }
+    }
+
+    /// Runs a command, or part of one, and returns the length of its reply, in bytes; none if it has to wait for an
+    /// intent.
+    #[inline]
+    fn execute(
+        &mut self,
+        row: &'static Row,
+        apply: Apply,
+        first_key: Option<(Slot, u32)>,
+        is_part: bool,
+        args: Args<'_>,
+    ) -> Option<usize> {
         let ticket = Ticket { gather: self.gather.unwrap_or(0), piece: 0 };
-        let request = Request { row, apply, first_key: place.first_key(), context: self.context, ticket };
+        let request = Request { row, apply, first_key, is_part, context: self.context, ticket };
         if self.data.intents.any() && self.data.intents.block(&request, args) {
             let ticket = self.expect();
-            return self.data.intents.defer(self.core.id, Request { ticket, ..request }, args);
+            self.data.intents.defer(self.core.id, Request { ticket, ..request }, args);
+            return None;
         }
-        self.stopwatch.before(self.core, row, args);
-        let bytes = match self.gather {
+        Some(match self.gather {
             None => {
                 let before = self.output.len();
                 self.core.apply(&mut self.data, &request, args, &mut self.output);
@@ -105,8 +122,7 @@ impl<'a> Stretch<'a> {
                 let mut gathers = self.core.gathers.borrow_mut();
                 gathers[key as usize].ready(|out| self.core.apply(&mut self.data, &request, args, out))
             }
-        };
-        self.stopwatch.after(self.core, row, args, bytes, Some(self.caller));
+        })
     }
 
     /// Sends a command to the core that owns its keys.
@@ -116,19 +132,23 @@ impl<'a> Stretch<'a> {
         row: &'static Row,
         apply: Apply,
         first_key: (Slot, u32),
+        is_part: bool,
         args: impl IntoIterator<Item = &'k [u8]>,
     ) {
         let ticket = self.expect();
-        let request = Request { row, apply, first_key: Some(first_key), context: self.context, ticket };
+        let first_key = Some(first_key);
+        let request = Request { row, apply, first_key, is_part, context: self.context, ticket };
         self.core.outboxes.borrow_mut().mail(owner).requests.push(request, args);
     }
 
-    /// Makes every key of a command a command of its own, each run by the key's owner.
+    /// Makes every key of a command a part of its own, each run by the key's owner. The command is timed here, with its
+    /// parts for this core; what others do meanwhile is not added.
     fn scatter(&mut self, row: &'static Row, element: Apply, merge: Merge, args: Args<'_>) {
         let spec = row.command.keys.first().expect("a scattered command has keys");
         let step = usize::from(spec.step);
         let positions = spec.positions(args.len());
         let parts = u32::try_from(positions.clone().count()).expect("arguments are fewer than 2^32");
+        self.stopwatch.before(self.core, row, args);
         self.with_gather(|gather| gather.group(merge, parts));
         for position in positions {
             let end = (position + step).min(args.len());
@@ -138,13 +158,13 @@ impl<'a> Stretch<'a> {
             if owner == self.core.id {
                 let spans: Vec<Span> =
                     std::iter::once(0).chain(position..end).map(|index| args.spans[index]).collect();
-                let place = Place::Core { owner, slot: key.slot(), hash: key.hash(), one_slot: true };
-                self.run_here(row, element, place, Args::new(args.buffer, &spans));
+                self.execute(row, element, Some(first_key), true, Args::new(args.buffer, &spans));
             } else {
                 let element_args = std::iter::once(0).chain(position..end).map(|index| args.get(index));
-                self.forward(owner, row, element, first_key, element_args);
+                self.forward(owner, row, element, first_key, true, element_args);
             }
         }
+        self.stopwatch.after(self.core, row, args, 0, Some(self.caller));
     }
 
     /// Answers for keys that this core's own port does not serve.

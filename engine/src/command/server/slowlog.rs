@@ -77,7 +77,7 @@ async fn get(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(
             log.into_iter().map(move |entry| (entry.number * count + u64::from(core.0), entry))
         })
         .collect();
-    entries.sort_unstable_by_key(|(id, entry)| std::cmp::Reverse((entry.unix_seconds, *id)));
+    entries.sort_unstable_by_key(|(id, entry)| std::cmp::Reverse((entry.unix_us, *id)));
     entries.truncate(count.min(caller.core.settings().slowlog_max_len));
     reply.array(entries.len());
     for (id, entry) in &entries {
@@ -88,7 +88,7 @@ async fn get(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(
 
 fn write(id: u64, entry: &SlowCommand, reply: &mut Reply<'_>) {
     reply.array(6);
-    for number in [id, entry.unix_seconds, entry.micros] {
+    for number in [id, entry.unix_us / 1_000_000, entry.micros] {
         reply.integer(number.cast_signed());
     }
     reply.array(entry.args.len());
