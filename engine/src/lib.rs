@@ -43,3 +43,8 @@ pub use hypha::{
     Addresses, BlockingHandle, Builder, CallError, Condition, CoreError, CoreSet, CoreSetError, Endpoints,
     Engine, Handle, SetOptions, StartError, Stopper,
 };
+
+/// Runs the examples of the README as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
