@@ -26,12 +26,8 @@ pub(super) fn for_each_key<'k>(
             (index < args.len())
                 .then(|| (if index == 1 { first } else { context.key(args.get(index)) }, index))
         });
-        for (key, _) in window.iter().flatten() {
-            context.keyspace.prefetch_table(context.db, key.slot());
-        }
-        for (key, _) in window.iter().flatten() {
-            context.keyspace.prefetch_entry(context.db, key.slot(), key.hash());
-        }
+        let keys = window.iter().flatten().map(|(key, _)| (context.db, key.slot(), key.hash()));
+        context.keyspace.prefetch(keys);
         for (key, index) in window.into_iter().flatten() {
             visit(context, key, index);
         }

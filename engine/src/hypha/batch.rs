@@ -88,11 +88,12 @@ impl Batch {
         db: Db,
         one: bool,
     ) -> (Planning, usize) {
-        let (planning, end) = self.parse(core, parser, input, at, if one { 1 } else { BATCH_COMMANDS });
-        if self.planned.len() > 1 {
-            self.prefetch(core, db);
-        }
-        (planning, end)
+        let outcome = self.parse(core, parser, input, at, if one { 1 } else { BATCH_COMMANDS });
+        core.data.borrow().keyspace.prefetch(self.planned.iter().filter_map(|planned| match planned.plan {
+            Plan::Row(_, Place::Core { owner, slot, hash, .. }) if owner == core.id => Some((db, slot, hash)),
+            _ => None,
+        }));
+        outcome
     }
 
     fn parse(
@@ -126,19 +127,6 @@ impl Batch {
             }
         }
         (Planning::Full, at)
-    }
-
-    /// Asks the cache for what the first keys of the commands will need, in two rounds, so that its misses overlap.
-    fn prefetch(&self, core: &Core, db: Db) {
-        let data = core.data.borrow();
-        let own = || {
-            self.planned.iter().filter_map(|planned| match planned.plan {
-                Plan::Row(_, Place::Core { owner, slot, hash, .. }) if owner == core.id => Some((slot, hash)),
-                _ => None,
-            })
-        };
-        own().for_each(|(slot, _)| data.keyspace.prefetch_table(db, slot));
-        own().for_each(|(slot, hash)| data.keyspace.prefetch_entry(db, slot, hash));
     }
 
     /// The commands in order.

@@ -49,8 +49,7 @@ impl Core {
         let mut outboxes = self.outboxes.borrow_mut();
         let mut stopwatch = self.stopwatch.borrow_mut();
         let replies = &mut outboxes.mail(from).replies;
-        requests.first_keys().for_each(|(db, slot, _)| data.keyspace.prefetch_table(db, slot));
-        requests.first_keys().for_each(|(db, slot, hash)| data.keyspace.prefetch_entry(db, slot, hash));
+        data.keyspace.prefetch(requests.first_keys());
         stopwatch.start(self);
         for (request, args) in requests.iter() {
             self.counters().forwarded_in.add(1);

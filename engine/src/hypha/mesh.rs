@@ -110,7 +110,7 @@ impl Requests {
     }
 
     /// Where the first keys of the commands are.
-    pub(crate) fn first_keys(&self) -> impl Iterator<Item = (Db, Slot, u32)> {
+    pub(crate) fn first_keys(&self) -> impl Iterator<Item = (Db, Slot, u32)> + Clone {
         self.items.iter().filter_map(|(request, _)| {
             let (slot, hash) = request.first_key?;
             Some((request.context.db, slot, hash))

@@ -16,6 +16,17 @@ use super::partition::spread;
 use super::slot::Slot;
 
 impl Keyspace {
+    /// Both rounds, for keys that are looked up next, given by database, slot and hash. For one alone there is nothing
+    /// to overlap with, and nothing is done.
+    #[inline]
+    pub fn prefetch(&self, keys: impl Iterator<Item = (Db, Slot, u32)> + Clone) {
+        if keys.clone().nth(1).is_none() {
+            return;
+        }
+        keys.clone().for_each(|(db, slot, _)| self.prefetch_table(db, slot));
+        keys.for_each(|(db, slot, hash)| self.prefetch_entry(db, slot, hash));
+    }
+
     /// First round: asks for the header of a slot's table.
     #[inline]
     pub fn prefetch_table(&self, db: Db, slot: Slot) {
