@@ -47,10 +47,7 @@ const SUBCOMMANDS: &[Command] = &[
         summary: "Lists the subcommands.",
         since: "5.0.0",
         flags: Flags::LOADING.with(Flags::STALE),
-        run: Run::Session(|_, _, reply| {
-            super::help::write("CLUSTER", SUBCOMMANDS, reply);
-            Ok(())
-        }),
+        run: Run::Session(super::help::answer),
         ..SUBCOMMAND
     },
     Command {

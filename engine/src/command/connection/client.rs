@@ -51,10 +51,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Lists the subcommands.",
         since: "5.0.0",
         flags: Flags::LOADING.with(Flags::STALE),
-        run: Run::Session(|_, _, reply| {
-            help::write("CLIENT", SUBCOMMANDS, reply);
-            Ok(())
-        }),
+        run: Run::Session(help::answer),
         ..ROW
     },
     Command {

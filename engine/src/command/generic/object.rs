@@ -4,7 +4,6 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::keys::{Access, KeySpec};
 use super::super::{Categories, Command, CommandError, DataContext, Flags, Group, Run, Spread, Tip, help};
-use crate::hypha::Caller;
 use crate::mycel::View;
 
 /// The subcommands of OBJECT.
@@ -52,7 +51,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         arity: 2,
         flags: Flags::LOADING.with(Flags::STALE),
         keys: &[],
-        run: Run::Session(write_help),
+        run: Run::Session(help::answer),
         ..ROW
     },
 ];
@@ -117,9 +116,4 @@ fn refcount(
 fn look<'c>(context: &'c mut DataContext<'_>, args: Args<'_>) -> Option<View<'c>> {
     let key = context.first_key(args.get(2));
     context.look(&key)
-}
-
-fn write_help(_caller: &Caller, _args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    help::write("OBJECT", SUBCOMMANDS, reply);
-    Ok(())
 }

@@ -21,10 +21,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         name: "help",
         summary: "Lists the subcommands.",
         arity: 2,
-        run: Run::Session(|_, _, reply| {
-            help::write("DEBUG", SUBCOMMANDS, reply);
-            Ok(())
-        }),
+        run: Run::Session(help::answer),
         ..ROW
     },
     Command {

@@ -69,10 +69,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         since: "5.0.0",
         complexity: "O(1)",
         arity: 2,
-        run: Run::Session(|_, _, reply| {
-            help::write("COMMAND", SUBCOMMANDS, reply);
-            Ok(())
-        }),
+        run: Run::Session(help::answer),
         ..ROW
     },
     Command {

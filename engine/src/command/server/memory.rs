@@ -24,10 +24,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         name: "help",
         summary: "Lists the subcommands.",
         flags: Flags::LOADING.with(Flags::STALE),
-        run: Run::Session(|_, _, reply| {
-            help::write("MEMORY", SUBCOMMANDS, reply);
-            Ok(())
-        }),
+        run: Run::Session(help::answer),
         ..ROW
     },
     Command {

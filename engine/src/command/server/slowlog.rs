@@ -32,10 +32,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
         summary: "Lists the subcommands.",
         since: "6.2.0",
         flags: Flags::LOADING.with(Flags::STALE),
-        run: Run::Session(|_, _, reply| {
-            help::write("SLOWLOG", SUBCOMMANDS, reply);
-            Ok(())
-        }),
+        run: Run::Session(help::answer),
         ..ROW
     },
     Command {
