@@ -1,0 +1,1 @@
+//! The network lab: real daemons in network namespaces, and faults between them.
