@@ -68,7 +68,7 @@ fn no_message_of_many_threads_is_slept_over() {
     let (first, second) = (start(0), start(EACH));
     first.join().expect("no panic");
     second.join().expect("no panic");
-    assert_eq!(core.join().expect("no panic"), (0..2 * EACH).sum());
+    assert_eq!(core.join().expect("no panic"), (0..2 * EACH).sum::<u64>());
 }
 
 /// Sends numbers to another core, a few per turn, and one only when the last was read.
@@ -103,7 +103,7 @@ fn no_message_of_another_core_is_slept_over() {
         let turn = Feeding { ring: ring.clone(), peer, sender, next: Cell::new(0), end: COUNT };
         executor::run(ring, turn).await.expect("the ring works");
     });
-    assert_eq!(core.join().expect("no panic"), (0..COUNT).sum());
+    assert_eq!(core.join().expect("no panic"), (0..COUNT).sum::<u64>());
     feeder.expect("a thread").join().expect("no panic");
 }
 
