@@ -38,6 +38,7 @@
 pub mod command;
 pub mod hypha;
 pub mod mycel;
+pub mod nodosum;
 
 pub use hypha::{
     Addresses, BlockingHandle, Builder, CallError, Condition, CoreError, CoreSet, CoreSetError, Endpoints,

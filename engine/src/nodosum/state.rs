@@ -1,0 +1,485 @@
+//! The replicated state: everything that all members agree on, and the one way to change it.
+//!
+//! Deterministic: the same commands in the same order give the same state on every node, whatever its clock. Each command
+//! carries the id of its request, and the outcome of a request is remembered for a while, so that one that was sent twice,
+//! because nobody knew whether the first had arrived, takes effect once.
+
+mod catalogue;
+mod lease;
+mod map;
+mod member;
+mod registry;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use mycorrhizal_net::identity::{ClusterId, Incarnation, NodeId};
+use serde::{Deserialize, Serialize};
+
+pub use catalogue::{Catalogue, NAME_BYTES_MAX, Policy, SEPTA_MAX, Septum, SeptumError};
+pub use lease::{
+    Candidate, Grant, Lease, LeaseClass, LeaseError, LeaseKind, LeaseName, Leases, Token, rendezvous,
+};
+pub use map::{MapChange, Ownership, PartitionId, PartitionMap, StaleChange};
+pub use member::{CoreAddress, Member, Presence, Session, Standing};
+pub use registry::{Health, REGISTRY_BYTES_MAX, Registry, RegistryError, Service};
+
+/// Outcomes remembered per session.
+const OUTCOMES_KEPT: usize = 128;
+
+/// Ids of nodes that left or were given up, remembered at most; the oldest are forgotten first.
+const RETIRED_KEPT: usize = 4096;
+
+/// Names one request of one life of a node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct RequestId {
+    /// Who asks.
+    pub session: Session,
+    /// Which of its requests.
+    pub number: u64,
+}
+
+/// One entry of the log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id.
+    pub id: RequestId,
+    /// What is asked.
+    pub command: Command,
+}
+
+/// A change of the replicated state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Command {
+    /// The cluster begins, with these members and numbered databases.
+    Form {
+        /// Its id.
+        cluster: ClusterId,
+        /// Its first members.
+        members: Vec<Member>,
+        /// How many numbered databases there are.
+        databases: u16,
+    },
+    /// A node becomes a member, or comes back in another life.
+    Join(Member),
+    /// A member gives its partitions away, or takes them again.
+    Stand {
+        /// The member.
+        node: NodeId,
+        /// What it is to be.
+        standing: Standing,
+    },
+    /// The leader does not hear from a member any more, or hears from it again.
+    Appear {
+        /// Which life of it.
+        session: Session,
+        /// Whether it is heard.
+        presence: Presence,
+    },
+    /// A member is none any more, and its id never will be again.
+    Leave(NodeId),
+    /// Changes of the partition map; those that come too late are left out.
+    Map(Vec<MapChange>),
+    /// Somebody wants a lease.
+    Ask {
+        /// Its name.
+        name: String,
+        /// What it is used as.
+        kind: LeaseKind,
+        /// Who wants it.
+        candidate: Candidate,
+    },
+    /// Somebody gives up a lease, or waiting for it.
+    Release {
+        /// Its name.
+        name: LeaseName,
+        /// Who gives it up.
+        candidate: Candidate,
+    },
+    /// A septum is created.
+    CreateSeptum {
+        /// Its name.
+        name: String,
+        /// Its policy.
+        policy: Policy,
+    },
+    /// A septum gets another policy.
+    AlterSeptum {
+        /// Its name.
+        name: String,
+        /// Its policy.
+        policy: Policy,
+    },
+    /// A septum goes, with all its keys.
+    DropSeptum {
+        /// Its name.
+        name: String,
+    },
+    /// An instance of a service is registered, or changes.
+    Register(Service),
+    /// An instance of a service goes.
+    Deregister {
+        /// Whose it is.
+        session: Session,
+        /// The service.
+        name: String,
+        /// The instance.
+        instance: String,
+    },
+    /// A node says what its application can do.
+    Declare {
+        /// Whose application it is.
+        session: Session,
+        /// Its name.
+        application: String,
+        /// What it can do.
+        capabilities: BTreeSet<String>,
+    },
+    /// A setting of the cluster gets a value, or loses it.
+    Set {
+        /// The setting.
+        name: String,
+        /// Its value.
+        value: Option<String>,
+    },
+}
+
+/// Why a command changed nothing.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The cluster has been formed already.
+    #[error("the cluster exists already")]
+    PeerFormed,
+    /// The cluster has not been formed yet.
+    #[error("the cluster has not been formed yet")]
+    PeerUnformed,
+    /// There is no such member.
+    #[error("no such member")]
+    PeerUnknownMember,
+    /// A life of a node that is over.
+    #[error("this life of the node is over: it must start anew")]
+    PeerRetiredIncarnation,
+    /// A node that left for good.
+    #[error("the id of this node is retired: it left the cluster, or was given up")]
+    PeerRetiredNode,
+    /// The member still owns partitions.
+    #[error("the member still owns partitions")]
+    PeerOwnsPartitions,
+    /// The session is over.
+    #[error("the session is over")]
+    PeerSessionOver,
+    /// See [`LeaseError`].
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// See [`SeptumError`].
+    #[error(transparent)]
+    Septum(#[from] SeptumError),
+    /// See [`RegistryError`].
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// What became of a command.
+pub type Outcome = Result<(), Refusal>;
+
+/// Everything that the members agree on. *Cluster*.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClusterState {
+    version: u64,
+    cluster: Option<ClusterId>,
+    members: BTreeMap<NodeId, Member>,
+    retired: VecDeque<NodeId>,
+    map: PartitionMap,
+    lost: u64,
+    leases: Leases,
+    catalogue: Catalogue,
+    registry: Registry,
+    settings: BTreeMap<String, String>,
+    outcomes: BTreeMap<Session, VecDeque<(u64, Outcome)>>,
+}
+
+impl Default for ClusterState {
+    fn default() -> Self {
+        Self {
+            version: 0,
+            cluster: None,
+            members: BTreeMap::new(),
+            retired: VecDeque::new(),
+            map: PartitionMap::default(),
+            lost: 0,
+            leases: Leases::default(),
+            catalogue: Catalogue::new(0),
+            registry: Registry::default(),
+            settings: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+        }
+    }
+}
+
+impl ClusterState {
+    /// Grows with every command that changed something: of two states of one cluster the higher is the later.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The cluster's id, once it has been formed.
+    #[must_use]
+    pub fn cluster(&self) -> Option<ClusterId> {
+        self.cluster
+    }
+
+    /// All members, by id.
+    pub fn members(&self) -> impl Iterator<Item = &Member> + Clone {
+        self.members.values()
+    }
+
+    /// One member.
+    #[must_use]
+    pub fn member(&self, id: NodeId) -> Option<&Member> {
+        self.members.get(&id)
+    }
+
+    /// Whether a node has left for good.
+    #[must_use]
+    pub fn is_retired(&self, id: NodeId) -> bool {
+        self.retired.contains(&id)
+    }
+
+    /// Who owns what.
+    #[must_use]
+    pub fn map(&self) -> &PartitionMap {
+        &self.map
+    }
+
+    /// Partitions that were lost with their owner since the cluster was formed, each time counted.
+    #[must_use]
+    pub fn partitions_lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Who leads what.
+    #[must_use]
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// Which septa there are.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Which services run where.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// A setting of the cluster.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).map(String::as_str)
+    }
+
+    /// Whether a life of a node is the present one.
+    #[must_use]
+    pub fn is_current(&self, session: Session) -> bool {
+        self.members.get(&session.node).is_some_and(|member| member.session() == session)
+    }
+
+    /// Applies one request, or says again what became of it.
+    pub fn apply(&mut self, request: &Request) -> Outcome {
+        let RequestId { session, number } = request.id;
+        let known =
+            self.outcomes.get(&session).and_then(|kept| kept.iter().find(|(kept, _)| *kept == number));
+        if let Some((_, outcome)) = known {
+            return outcome.clone();
+        }
+        let outcome = self.execute(&request.command);
+        if outcome.is_ok() {
+            self.version += 1;
+        }
+        let kept = self.outcomes.entry(session).or_default();
+        if kept.len() == OUTCOMES_KEPT {
+            kept.pop_front();
+        }
+        kept.push_back((number, outcome.clone()));
+        outcome
+    }
+
+    fn execute(&mut self, command: &Command) -> Outcome {
+        if self.cluster.is_none() && !matches!(command, Command::Form { .. }) {
+            return Err(Refusal::PeerUnformed);
+        }
+        match command {
+            Command::Form { cluster, members, databases } => self.form(*cluster, members, *databases)?,
+            Command::Join(member) => self.join(member)?,
+            Command::Stand { node, standing } => {
+                self.members.get_mut(node).ok_or(Refusal::PeerUnknownMember)?.standing = *standing;
+            }
+            Command::Appear { session, presence } => self.appear(*session, *presence)?,
+            Command::Leave(node) => self.leave(*node)?,
+            Command::Map(changes) => self.change_map(changes),
+            Command::Ask { name, kind, candidate } => {
+                self.check_session(candidate.session)?;
+                self.leases.ask(name, *kind, *candidate)?;
+            }
+            Command::Release { name, candidate } => {
+                self.leases.release(name, *candidate);
+            }
+            Command::CreateSeptum { name, policy } => self.catalogue.create(name, *policy)?,
+            Command::AlterSeptum { name, policy } => self.catalogue.alter(name, *policy)?,
+            Command::DropSeptum { name } => drop(self.catalogue.drop_septum(name)?),
+            Command::Register(service) => {
+                self.check_session(service.session)?;
+                self.registry.register(service.clone())?;
+            }
+            Command::Deregister { session, name, instance } => {
+                self.registry.deregister(*session, name, instance);
+            }
+            Command::Declare { session, application, capabilities } => {
+                self.check_session(*session)?;
+                self.registry.declare(*session, application, capabilities.clone())?;
+            }
+            Command::Set { name, value: Some(value) } => {
+                self.settings.insert(name.clone(), value.clone());
+            }
+            Command::Set { name, value: None } => {
+                self.settings.remove(name);
+            }
+        }
+        Ok(())
+    }
+
+    fn form(&mut self, cluster: ClusterId, members: &[Member], databases: u16) -> Outcome {
+        if self.cluster.is_some() {
+            return Err(Refusal::PeerFormed);
+        }
+        self.cluster = Some(cluster);
+        self.members = members.iter().map(|member| (member.id, member.clone())).collect();
+        self.catalogue = Catalogue::new(databases);
+        self.map.deal(&super::planner::shares(self.members.values()));
+        Ok(())
+    }
+
+    fn join(&mut self, member: &Member) -> Outcome {
+        if self.is_retired(member.id) {
+            return Err(Refusal::PeerRetiredNode);
+        }
+        if let Some(known) = self.members.get(&member.id) {
+            if known.incarnation > member.incarnation {
+                return Err(Refusal::PeerRetiredIncarnation);
+            }
+            if known.incarnation < member.incarnation {
+                let (session, standing) = (known.session(), known.standing);
+                self.end_life(session);
+                self.members.insert(member.id, Member { standing, ..member.clone() });
+                self.lose_missing_cores(member);
+                return Ok(());
+            }
+        }
+        self.members.insert(member.id, member.clone());
+        Ok(())
+    }
+
+    /// A node that was started anew remembers nothing: what it owned is empty, and counted as lost.
+    fn end_life(&mut self, session: Session) {
+        self.end_session(session);
+        self.lost += self
+            .map
+            .iter()
+            .filter(|(_, entry)| entry.owner.is_some_and(|owner| owner.node == session.node))
+            .count() as u64;
+        let moves: Vec<MapChange> = self
+            .map
+            .iter()
+            .filter(|(_, entry)| {
+                let ends = [entry.owner, entry.moving_to];
+                entry.moving_to.is_some() && ends.iter().flatten().any(|end| end.node == session.node)
+            })
+            .map(|(partition, entry)| MapChange::AbortMove { partition, begun: entry.epoch })
+            .collect();
+        self.change_map(&moves);
+    }
+
+    /// A node that came back with fewer cores gives up what the missing ones owned.
+    fn lose_missing_cores(&mut self, member: &Member) {
+        let missing: Vec<MapChange> = self
+            .map
+            .iter()
+            .filter_map(|(partition, entry)| {
+                let from =
+                    entry.owner.filter(|owner| owner.node == member.id && owner.core >= member.cores)?;
+                Some(MapChange::Lose { partition, from })
+            })
+            .collect();
+        for change in missing {
+            self.map.apply(change).expect("the change was read off this map");
+        }
+    }
+
+    fn appear(&mut self, session: Session, presence: Presence) -> Outcome {
+        let member = self.members.get_mut(&session.node).ok_or(Refusal::PeerUnknownMember)?;
+        if member.session() != session {
+            return Err(Refusal::PeerRetiredIncarnation);
+        }
+        member.presence = presence;
+        if presence == Presence::Absent {
+            self.end_session(session);
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, node: NodeId) -> Outcome {
+        let session = self.members.get(&node).ok_or(Refusal::PeerUnknownMember)?.session();
+        let involved =
+            |entry: &Ownership| [entry.owner, entry.moving_to].iter().flatten().any(|end| end.node == node);
+        if self.map.iter().any(|(_, entry)| involved(&entry)) {
+            return Err(Refusal::PeerOwnsPartitions);
+        }
+        self.end_session(session);
+        self.outcomes.remove(&session);
+        self.members.remove(&node);
+        if self.retired.len() == RETIRED_KEPT {
+            self.retired.pop_front();
+        }
+        self.retired.push_back(node);
+        Ok(())
+    }
+
+    fn change_map(&mut self, changes: &[MapChange]) {
+        for change in changes {
+            let lost = matches!(change, MapChange::Lose { .. });
+            if self.map.apply(*change).is_ok() && lost {
+                self.lost += 1;
+            }
+        }
+    }
+
+    fn end_session(&mut self, session: Session) {
+        self.leases.end_session(session);
+        self.registry.end_session(session);
+        self.outcomes.retain(|kept, _| kept.node != session.node || kept.incarnation >= session.incarnation);
+    }
+
+    fn check_session(&self, session: Session) -> Outcome {
+        let live = self
+            .members
+            .get(&session.node)
+            .is_some_and(|member| member.session() == session && member.presence == Presence::Present);
+        if live { Ok(()) } else { Err(Refusal::PeerSessionOver) }
+    }
+}
+
+impl ClusterState {
+    /// Tells the next start of a cluster without a log to grant tokens above those of the last.
+    pub(crate) fn raise_token(&mut self, to: u64) {
+        self.leases.raise_token(to);
+    }
+}
+
+/// The first life of a node.
+pub const FIRST_INCARNATION: Incarnation = Incarnation(1);
+
+#[cfg(test)]
+mod tests;
