@@ -8,5 +8,8 @@
 //! [`state`] is a deterministic machine: no clock, no chance, no I/O. What needs time (leases that run out, members that
 //! fall silent) is decided by the consensus leader and reaches the state as a command.
 
+pub mod consensus;
 pub mod planner;
+pub mod rpc;
+pub mod service;
 pub mod state;

@@ -52,6 +52,15 @@ id! {
     ClusterId
 }
 
+impl From<u64> for NodeId {
+    /// The id that counts up to `number`: for simulated nodes, which draw none.
+    fn from(number: u64) -> Self {
+        let mut id = [0; ID_BYTES];
+        id[ID_BYTES - 8..].copy_from_slice(&number.to_be_bytes());
+        Self(id)
+    }
+}
+
 /// How often a node has been started, or has had to begin anew: the higher one is the living one.
 #[derive(
     Clone,

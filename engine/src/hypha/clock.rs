@@ -22,3 +22,11 @@ pub(crate) fn unix_us() -> u64 {
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
+
+/// Time since the machine's boot, going on while it sleeps: for leases.
+#[inline]
+pub(crate) fn since_boot() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}

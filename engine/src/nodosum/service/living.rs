@@ -1,0 +1,48 @@
+//! The node's session: it gives signs of life to the leader, and knows by its own clock how long it may act.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::host::Host;
+use crate::hypha::clock;
+use crate::nodosum::rpc::{Heard, Rpc};
+
+/// How often a node gives a sign of life.
+const ALIVE_EVERY: Duration = Duration::from_millis(250);
+
+/// How soon it does again when the last was not taken note of.
+const ALIVE_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long it waits for an answer.
+const ALIVE_ANSWER: Duration = Duration::from_millis(400);
+
+impl Host {
+    /// Standing task: a sign of life every so often.
+    pub(super) async fn stay_alive(self: Rc<Self>) {
+        loop {
+            let pause = if self.give_sign_of_life().await { ALIVE_EVERY } else { ALIVE_AGAIN };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Gives a sign of life; returns whether the leader took note of it.
+    async fn give_sign_of_life(&self) -> bool {
+        let Some(leader) = self.leader() else { return false };
+        let sent = clock::since_boot();
+        let heard = if leader == self.me() {
+            tokio::time::timeout(ALIVE_ANSWER, self.on_alive(self.session())).await.ok()
+        } else {
+            self.caller().ask(leader, Rpc::Alive(self.session()), ALIVE_ANSWER).await.ok()
+        };
+        match heard {
+            Some(Heard::Yes) => {
+                self.tenure.extend(sent, clock::since_boot());
+                return true;
+            }
+            Some(Heard::NotLeader(hint)) => self.leader_hint.set(hint),
+            Some(Heard::Absent | Heard::SessionOver) => {}
+            None => self.leader_hint.set(None),
+        }
+        false
+    }
+}
