@@ -36,7 +36,7 @@ mod string;
 use std::future::Future;
 use std::pin::Pin;
 
-use mycorrhizal_net::resp::{Args, Reply};
+use mycorrhizal_net::resp::{Args, Reply, Value};
 
 pub use error::CommandError;
 pub use flags::{Categories, Flags};
@@ -181,6 +181,21 @@ pub struct DataContext<'a> {
     pub misses: u64,
     /// Slot and hash of the first key, computed when the command was planned.
     pub first_key: Option<(crate::mycel::Slot, u32)>,
+}
+
+/// The answer of another node that has another shape than its command promises.
+fn unexpected(value: &Value) -> CommandError {
+    CommandError::Message(format!("ERR another node replied {value:?}"))
+}
+
+/// The strings of an answer that is a list of them.
+fn bulks(value: Value) -> Result<Vec<Vec<u8>>, CommandError> {
+    let Value::Array(items) = value else { return Err(unexpected(&value)) };
+    let bulk = |item: Value| match item {
+        Value::Bulk(bytes) => Ok(bytes),
+        other => Err(unexpected(&other)),
+    };
+    items.into_iter().map(bulk).collect()
 }
 
 impl<'a> DataContext<'a> {

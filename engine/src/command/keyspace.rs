@@ -5,10 +5,12 @@
 
 use std::rc::Rc;
 
-use mycorrhizal_net::resp::{Args, Reply, number::parse_i64};
+use mycorrhizal_net::resp::{Args, Reply, Value, number::parse_i64};
 
 use super::{Categories, Command, CommandError, Flags, Group, Run, Tip};
-use crate::hypha::{Caller, Core, CoreId, run_on_all};
+use super::{bulks, unexpected};
+use crate::hypha::caller::PortKind;
+use crate::hypha::{Caller, Core, CoreId, Manner, PeerId, run_on_all};
 use crate::mycel::{Case, Db, SLOTS, ScanCursor, Slot, glob_match};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -103,7 +105,9 @@ pub(super) const COMMANDS: &[Command] = &[
 const SLOTS_PER_STEP: usize = 256;
 
 async fn dbsize(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    reply.integer(lengths(caller).await.iter().map(|(_, len)| *len as i64).sum());
+    let here: i64 = lengths(caller).await.iter().map(|(_, len)| *len as i64).sum();
+    let there: i64 = lengths_of_nodes(caller).await?.iter().sum();
+    reply.integer(here + there);
     Ok(())
 }
 
@@ -114,6 +118,16 @@ async fn lengths(caller: &Caller) -> Vec<(CoreId, usize)> {
     cores.into_iter().zip(lengths).collect()
 }
 
+/// How many keys of the selected database each other node has that the caller sees.
+async fn lengths_of_nodes(caller: &Caller) -> Result<Vec<i64>, CommandError> {
+    let answers = caller.ask_nodes(&[b"DBSIZE"]).await?;
+    let length = |answer: Value| match answer {
+        Value::Integer(length) => Ok(length),
+        other => Err(unexpected(&other)),
+    };
+    answers.into_iter().map(length).collect()
+}
+
 async fn flushall(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let mode = flush_mode(args)?;
     on_visible(caller, move |core| {
@@ -121,6 +135,7 @@ async fn flushall(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Res
         (0..databases).for_each(|db| flush(core, Db::new(db), mode));
     })
     .await;
+    caller.ask_nodes(&args.iter().collect::<Vec<_>>()).await?;
     reply.ok();
     Ok(())
 }
@@ -129,6 +144,7 @@ async fn flushdb(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Resu
     let mode = flush_mode(args)?;
     let db = caller.session().db;
     on_visible(caller, move |core| flush(core, db, mode)).await;
+    caller.ask_nodes(&args.iter().collect::<Vec<_>>()).await?;
     reply.ok();
     Ok(())
 }
@@ -171,7 +187,7 @@ async fn keys(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<
     let db = caller.session().db;
     let mut found: Vec<Vec<u8>> = Vec::new();
     for core in caller.visible_cores() {
-        for (first, last) in caller.core.node.topology.slots_of(core) {
+        for (first, last) in caller.core.directory.slots_of(core.into()) {
             for start in (usize::from(first)..=usize::from(last)).step_by(SLOTS_PER_STEP) {
                 let pattern = args.get(1).to_vec();
                 let end = (start + SLOTS_PER_STEP).min(usize::from(last) + 1);
@@ -184,11 +200,18 @@ async fn keys(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<
             }
         }
     }
+    for answer in caller.ask_nodes(&args.iter().collect::<Vec<_>>()).await? {
+        found.extend(bulks(answer)?);
+    }
     write_keys(&found, reply);
     Ok(())
 }
 
 async fn randomkey(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    if let Some(key) = random_key_of_nodes(caller).await? {
+        reply.bulk(&key);
+        return Ok(());
+    }
     let mut lengths = lengths(caller).await;
     let db = caller.session().db;
     while let total @ 1.. = lengths.iter().map(|(_, len)| *len).sum::<usize>() {
@@ -209,6 +232,28 @@ async fn randomkey(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), Command
     Ok(())
 }
 
+/// A key of another node, if chance falls on one of theirs.
+async fn random_key_of_nodes(caller: &Caller) -> Result<Option<Vec<u8>>, CommandError> {
+    let there = lengths_of_nodes(caller).await?;
+    if there.is_empty() {
+        return Ok(None);
+    }
+    let here: usize = lengths(caller).await.iter().map(|(_, len)| *len).sum();
+    let lens: Vec<usize> = there.iter().map(|len| usize::try_from(*len).unwrap_or(0)).collect();
+    let mut drawn = caller.core.rng.borrow_mut().below((here + lens.iter().sum::<usize>()).max(1));
+    for (peer, len) in caller.visible_nodes().into_iter().zip(lens) {
+        if drawn >= len {
+            drawn -= len;
+            continue;
+        }
+        return match caller.ask(peer, Manner::OfNode, &[b"RANDOMKEY"]).await? {
+            Value::Bulk(key) => Ok(Some(key)),
+            _ => Ok(None),
+        };
+    }
+    Ok(None)
+}
+
 fn random_key(core: &Core, db: Db) -> Option<Vec<u8>> {
     core.data.borrow().keyspace.random(db, &mut core.rng.borrow_mut()).map(|view| view.key().to_vec())
 }
@@ -226,6 +271,9 @@ async fn swapdb(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Resul
             .ok_or(CommandError::DatabaseOutOfRange)
     };
     let (first, second) = (db(first)?, db(second)?);
+    if caller.core.directory.state().members().count() > 1 {
+        return Err(CommandError::Text("ERR SWAPDB is not allowed in cluster mode"));
+    }
     run_on_all(&caller.core, move |core| core.data.borrow_mut().keyspace.swap(first, second)).await;
     reply.ok();
     Ok(())
@@ -237,17 +285,19 @@ struct Scan {
     count: usize,
     pattern: Option<Vec<u8>>,
     kind: Option<Vec<u8>>,
+    /// The slot before which it ends; other nodes say so when they ask for some slots.
+    end: usize,
 }
 
 impl Scan {
-    fn parse(args: Args<'_>) -> Result<Self, CommandError> {
+    fn parse(args: Args<'_>, from_node: bool) -> Result<Self, CommandError> {
         let text = std::str::from_utf8(args.get(1)).ok();
         let number: Option<u64> =
             text.filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok());
         let number = number.ok_or(CommandError::Text("ERR invalid cursor"))?;
         // A cursor that was never given out finds nothing more, as if the walk were over.
         let cursor = ScanCursor::from_number(number).unwrap_or_else(|| cursor_at(SLOTS - 1));
-        let mut scan = Self { cursor, count: 10, pattern: None, kind: None };
+        let mut scan = Self { cursor, count: 10, pattern: None, kind: None, end: SLOTS };
         for position in (2..args.len()).step_by(2) {
             if position + 1 >= args.len() {
                 return Err(CommandError::Syntax);
@@ -261,6 +311,10 @@ impl Scan {
                 scan.pattern = Some(value.to_vec());
             } else if option.eq_ignore_ascii_case(b"type") {
                 scan.kind = Some(value.to_ascii_lowercase());
+            } else if option.eq_ignore_ascii_case(END_SLOT) && from_node {
+                scan.end = parse_i64(value)
+                    .and_then(|end| usize::try_from(end).ok())
+                    .ok_or(CommandError::NotInteger)?;
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -269,15 +323,60 @@ impl Scan {
     }
 }
 
+/// The option of SCAN by which a node tells another where to end.
+const END_SLOT: &[u8] = b"endslot";
+
+impl Scan {
+    /// One step on a core of another node. It visits as many keys as it has to, and says where to go on.
+    async fn take_there(
+        &self,
+        caller: &Caller,
+        owner: PeerId,
+        step: Step,
+        args: Args<'_>,
+    ) -> Result<Page, CommandError> {
+        let (cursor, count, end) =
+            (step.from.number().to_string(), step.count.to_string(), step.end.to_string());
+        let mut asked: Vec<&[u8]> = vec![args.get(0), cursor.as_bytes(), b"COUNT", count.as_bytes()];
+        asked.extend([END_SLOT, end.as_bytes()]);
+        if let Some(pattern) = &self.pattern {
+            asked.extend([&b"MATCH"[..], pattern]);
+        }
+        if let Some(kind) = &self.kind {
+            asked.extend([&b"TYPE"[..], kind]);
+        }
+        let Value::Array(mut answer) = caller.ask(owner, Manner::OfNode, &asked).await? else {
+            return Err(CommandError::Text("ERR another node did not scan"));
+        };
+        let (Some(keys), Some(Value::Bulk(cursor))) = (answer.pop(), answer.pop()) else {
+            return Err(CommandError::Text("ERR another node did not scan"));
+        };
+        let keys = bulks(keys)?;
+        let number = std::str::from_utf8(&cursor).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let next = ScanCursor::from_number(number).filter(|_| number != 0);
+        Ok(Page { visited: keys.len().max(1), keys, next })
+    }
+}
+
 async fn scan(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    let scan = Scan::parse(args)?;
+    let scan = Scan::parse(args, caller.port == PortKind::Node)?;
     let db = caller.session().db;
     let visible = caller.visible_cores();
     let (mut next, mut left) = (Some(scan.cursor), scan.count);
     let mut found = Vec::new();
     while let Some(from) = next.filter(|_| left > 0) {
-        let (owner, end) = caller.core.node.topology.run_of(from.slot());
-        next = slot_from(end).map(ScanCursor::at);
+        let (owner, end) = caller.core.directory.run_of(from.slot());
+        let end = end.min(scan.end);
+        next = slot_from(end).filter(|_| end < scan.end).map(ScanCursor::at);
+        let Some(owner) = caller.core.directory.local(owner) else {
+            if owner != PeerId::NOBODY && !caller.visible_nodes().is_empty() {
+                let page = scan.take_there(caller, owner, Step { db, from, end, count: left }, args).await?;
+                left = left.saturating_sub(page.visited);
+                next = page.next.or(next);
+                found.extend(page.keys);
+            }
+            continue;
+        };
         if !visible.contains(&owner) {
             continue;
         }

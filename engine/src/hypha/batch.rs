@@ -6,7 +6,7 @@
 use mycorrhizal_net::resp::{Args, ProtocolError, RequestParser, Span};
 
 use super::core::Core;
-use super::topology::CoreId;
+use super::directory::PeerId;
 use crate::command::table::{self, Row};
 use crate::command::{Run, Spread, keys};
 use crate::mycel::{Db, Key, Slot};
@@ -50,7 +50,7 @@ pub(crate) enum Place {
     /// It names none.
     Nowhere,
     /// All on one core; slot and hash are those of the first.
-    Core { owner: CoreId, slot: Slot, hash: u32, one_slot: bool },
+    Core { owner: PeerId, slot: Slot, hash: u32, one_slot: bool },
     /// On several cores.
     Cores { slot: Slot, hash: u32 },
 }
@@ -169,13 +169,13 @@ fn place(core: &Core, row: &'static Row, spread: Spread, args: Args<'_>) -> Plac
     let Some(spec) = row.command.keys.first() else { return Place::Nowhere };
     let first = Key::new(args.get(usize::from(spec.first)), &core.node.hasher);
     let (slot, hash) = (first.slot(), first.hash());
-    let owner = core.node.topology.owner(slot);
+    let owner = core.directory.owner(slot);
     let mut one_slot = true;
     if !matches!(spread, Spread::Single) {
         for key in keys::keys(row.command.keys, args).skip(1) {
             let other = Slot::of(key);
             one_slot &= other == slot;
-            if core.node.topology.owner(other) != owner {
+            if core.directory.owner(other) != owner {
                 return Place::Cores { slot, hash };
             }
         }

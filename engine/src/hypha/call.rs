@@ -6,14 +6,25 @@ use std::any::Any;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use mycorrhizal_net::resp::{Args, Reply};
+
 use super::core::Core;
-use super::topology::CoreId;
+use super::directory::{CoreId, PeerId};
+use super::gather::Ticket;
+use super::mesh::{Manner, Request, RequestContext};
+use crate::command::table::Row;
+use crate::command::{CommandError, DataContext};
 
 /// An answer that somebody waits for.
 #[derive(Default)]
 pub(super) struct PendingAnswer {
     value: Option<Box<dyn Any + Send>>,
     waker: Option<Waker>,
+}
+
+/// Stands in requests that are not run by their function but as a client's would be.
+fn never_applied(_: &mut DataContext<'_>, _: Args<'_>, _: &mut Reply<'_>) -> Result<(), CommandError> {
+    Err(CommandError::Text("ERR a request of another node was run as what it is not"))
 }
 
 /// What a call from another core is answered by.
@@ -36,6 +47,58 @@ impl<R: Send + 'static> Answerer<R> {
 }
 
 impl Core {
+    /// Has a command run by a core of another node, `manner` says as whose, and returns its reply as it came.
+    pub(crate) async fn ask(
+        &self,
+        peer: PeerId,
+        manner: Manner,
+        context: RequestContext,
+        row: &'static Row,
+        args: &[&[u8]],
+    ) -> Vec<u8> {
+        let key = self.send_ask(peer, manner, context, row, args);
+        self.answer(key).await
+    }
+
+    /// Has a command run by several nodes at once; the replies stand in the order of `peers`.
+    pub(crate) async fn ask_all(
+        &self,
+        peers: &[PeerId],
+        manner: Manner,
+        context: RequestContext,
+        row: &'static Row,
+        args: &[&[u8]],
+    ) -> Vec<Vec<u8>> {
+        let keys: Vec<usize> =
+            peers.iter().map(|peer| self.send_ask(*peer, manner, context, row, args)).collect();
+        let mut replies = Vec::with_capacity(keys.len());
+        for key in keys {
+            replies.push(self.answer(key).await);
+        }
+        replies
+    }
+
+    fn send_ask(
+        &self,
+        peer: PeerId,
+        manner: Manner,
+        context: RequestContext,
+        row: &'static Row,
+        args: &[&[u8]],
+    ) -> usize {
+        let key = self.answers.borrow_mut().insert(PendingAnswer::default());
+        let piece = u32::try_from(key).expect("answers that are awaited are fewer than 2^32");
+        let ticket = Ticket { gather: Ticket::ASKED, piece };
+        let request = Request { row, apply: never_applied, first_key: None, manner, context, ticket };
+        self.outboxes.borrow_mut().mail(peer).requests.push(request, args.iter().copied());
+        key
+    }
+
+    /// The reply that [`Core::ask`] waits for has come.
+    pub(super) fn deliver_reply(&self, key: u32, reply: Vec<u8>) {
+        self.deliver(key as usize, Box::new(reply));
+    }
+
     /// Runs `work` on another core (or this one) and returns what it returned.
     pub(crate) async fn call<R: Send + 'static>(
         self: &Rc<Self>,

@@ -1,16 +1,17 @@
 //! Whoever sends commands: a connection with its session, or the embedding application.
 
 use std::cell::{Cell, Ref, RefCell, RefMut};
-use std::net::SocketAddr;
 use std::rc::Rc;
 
-use mycorrhizal_net::resp::Protocol;
+use mycorrhizal_net::resp::{Decoder, Protocol, ReplyLimits, Value};
 use mycorrhizal_net::ring::Connection;
 
 use super::core::Core;
+use super::directory::{CoreId, PeerId};
+use super::mesh::{Manner, RequestContext};
 use super::settings::OutputLimit;
-use super::topology::CoreId;
-use crate::command::table::Row;
+use crate::command::CommandError;
+use crate::command::table::{self, Row};
 use crate::mycel::Db;
 
 /// One sender of commands. Belongs to the core that holds it.
@@ -42,6 +43,8 @@ pub(crate) enum PortKind {
     Core,
     /// No port: the embedding application.
     InProcess,
+    /// No port: another node, which asks for what this node has, and no other.
+    Node,
 }
 
 /// What a connection has told about itself, and what is known of it.
@@ -99,9 +102,9 @@ impl Caller {
         Self::new(core, Outlet::Socket(connection), port)
     }
 
-    /// The embedding application, for one call.
-    pub(crate) fn in_process(core: Rc<Core>) -> Self {
-        let caller = Self::new(core, Outlet::Memory(RefCell::default()), PortKind::InProcess);
+    /// The embedding application or another node, for one call, as if it had come in by `port`.
+    pub(crate) fn in_process(core: Rc<Core>, port: PortKind) -> Self {
+        let caller = Self::new(core, Outlet::Memory(RefCell::default()), port);
         caller.session.borrow_mut().authenticated = true;
         caller
     }
@@ -143,17 +146,46 @@ impl Caller {
         address.map(|address| address.to_string()).unwrap_or_default()
     }
 
-    /// The address at which it reached this node.
-    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
-        self.connection().and_then(|connection| connection.local_addr().ok())
-    }
-
-    /// The cores whose keys it sees: its own on a core port, as in a cluster each node shows its own keys; else all.
+    /// The cores of this node whose keys it sees: its own on a core port, as in a cluster each node shows its own keys;
+    /// else all.
     pub(crate) fn visible_cores(&self) -> Vec<CoreId> {
         match self.port {
             PortKind::Core => vec![self.core.id],
-            PortKind::Plain | PortKind::InProcess => self.core.node.topology.cores().collect(),
+            PortKind::Plain | PortKind::InProcess | PortKind::Node => self.core.node.cores().collect(),
         }
+    }
+
+    /// The other nodes whose keys it sees, each by one of its cores: none on a core port.
+    pub(crate) fn visible_nodes(&self) -> Vec<PeerId> {
+        match self.port {
+            PortKind::Core | PortKind::Node => Vec::new(),
+            PortKind::Plain | PortKind::InProcess => self.core.directory.other_nodes(),
+        }
+    }
+
+    /// Has a command run by a core of another node and returns its reply; an error reply is an error.
+    pub(crate) async fn ask(
+        &self,
+        peer: PeerId,
+        manner: Manner,
+        args: &[&[u8]],
+    ) -> Result<Value, CommandError> {
+        let (row, context) = self.question(args);
+        decode(&self.core.ask(peer, manner, context, row, args).await)
+    }
+
+    /// Has a command run by every other node that this caller sees, each for itself.
+    pub(crate) async fn ask_nodes(&self, args: &[&[u8]]) -> Result<Vec<Value>, CommandError> {
+        let (row, context) = self.question(args);
+        let peers = self.visible_nodes();
+        let replies = self.core.ask_all(&peers, Manner::OfNode, context, row, args).await;
+        replies.iter().map(|reply| decode(reply)).collect()
+    }
+
+    fn question(&self, args: &[&[u8]]) -> (&'static Row, RequestContext) {
+        let row = args.first().and_then(|name| table::find(name)).expect("what is asked is a command");
+        let context = self.session.borrow().request_context();
+        (row, RequestContext { protocol: Protocol::Resp3, ..context })
     }
 
     /// Key of its gather in the core, made at first use.
@@ -210,6 +242,16 @@ impl Caller {
     /// What is known of the session, to read.
     pub(crate) fn session(&self) -> Ref<'_, Session> {
         self.session.borrow()
+    }
+}
+
+fn decode(reply: &[u8]) -> Result<Value, CommandError> {
+    match Decoder::new(ReplyLimits::default()).decode(reply, 0) {
+        Ok(Some((Value::Error(text), _))) => {
+            Err(CommandError::Message(String::from_utf8_lossy(&text).into_owned()))
+        }
+        Ok(Some((value, _))) => Ok(value),
+        Ok(None) | Err(_) => Err(CommandError::Text("ERR another node gave a reply that cannot be read")),
     }
 }
 

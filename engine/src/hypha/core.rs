@@ -20,14 +20,15 @@ use slab::Slab;
 use super::call::PendingAnswer;
 use super::caller::Caller;
 use super::counter::CoreCounters;
+use super::directory::{CoreId, Directory};
 use super::gather::Gather;
+use super::held::Holding;
 use super::intent::Intents;
 use super::mesh::{Inbox, Mail, Outboxes};
 use super::node::Node;
 use super::settings::Settings;
 use super::slowlog::{LatencyEvents, SlowLog};
 use super::stopwatch::Stopwatch;
-use super::topology::CoreId;
 use crate::mycel::{Keyspace, Remains, Rng};
 
 /// How long one turn removes keys for their deadline, and how long it frees what FLUSHALL ASYNC detached; what is left
@@ -51,11 +52,17 @@ pub(crate) struct Core {
     pub(crate) node: Arc<Node>,
     /// Its network ring.
     pub(crate) ring: Ring,
+    /// Who owns what.
+    pub(crate) directory: Directory,
     /// What it owns.
     pub(crate) data: RefCell<Data>,
     /// What it has to say to other cores.
     pub(crate) outboxes: RefCell<Outboxes>,
     inbox: Inbox,
+    /// Requests that wait until it knows more.
+    pub(crate) holding: RefCell<Holding>,
+    /// Whether its node may not act as what the cluster takes it for.
+    pub(crate) suspended: Cell<bool>,
     /// Replies on their way to its connections.
     pub(crate) gathers: RefCell<Slab<Gather>>,
     pub(super) answers: RefCell<Slab<PendingAnswer>>,
@@ -123,10 +130,12 @@ pub(crate) struct Pause {
 impl Core {
     pub(crate) fn new(id: CoreId, node: Arc<Node>, ring: Ring, inbox: Inbox, keyspace: Keyspace) -> Rc<Self> {
         let settings = Rc::new(node.settings.clone());
-        let cores = node.topology.core_count();
+        let cores = node.posts.len();
         node.counters[id.index()].startup_bytes.set(keyspace.used_bytes() as u64);
+        let count = u16::try_from(cores).expect("a node has at most 1024 cores");
         Rc::new(Self {
             id,
+            directory: Directory::new(node.id, count, Arc::clone(&node.first_state)),
             data: RefCell::new(Data {
                 keyspace,
                 intents: Intents::default(),
@@ -135,6 +144,8 @@ impl Core {
             }),
             outboxes: RefCell::new(Outboxes::new(id, cores)),
             inbox,
+            holding: RefCell::default(),
+            suspended: Cell::new(false),
             gathers: RefCell::default(),
             stopwatch: RefCell::default(),
             answers: RefCell::default(),
@@ -200,7 +211,7 @@ impl Core {
     }
 
     fn read_mail(self: &Rc<Self>, mut mail: Box<Mail>) {
-        self.run_requests(mail.from, &mail.requests);
+        self.run_requests(mail.from.into(), mail.version, mail.requests.list());
         for (ticket, reply) in mail.replies.iter() {
             self.answer_piece(ticket, reply);
         }
@@ -350,7 +361,8 @@ impl Turn for CoreTurn {
     fn after_tasks(&self) -> Park {
         let core = &self.0;
         core.publish();
-        let held_back = core.outboxes.borrow_mut().flush(&core.node.posts, &core.ring);
+        let held_back =
+            core.outboxes.borrow_mut().flush(&core.node.posts, &core.ring, core.directory.version());
         if core.node.is_stopping() {
             return core.park_while_stopping();
         }

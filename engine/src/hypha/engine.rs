@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use mycorrhizal_net::executor::{self, CoreError, CoreHandle, CoreSet, CoreSetError, available_cpus};
+use mycorrhizal_net::identity::{ClusterId, NodeId};
 use mycorrhizal_net::mailbox::Mailbox;
 use mycorrhizal_net::ring::{self, RingError, RingWaker};
 use mycorrhizal_net::socket::{Sharing, listen_tcp};
 
 use super::clock;
+use super::endpoint::Endpoints;
 use super::handle::Handle;
 use super::lifetime::{self, Ports};
 use super::mesh::{Inbox, MAILBOX_MAILS, Post};
-use super::node::Node;
+use super::node::{self, Node};
 use super::settings::{Form, PARAMETERS, Settings};
-use super::topology::{Endpoints, Topology};
 use crate::mycel::Hasher;
+use crate::nodosum::state::{ClusterState, FIRST_INCARNATION, Member, Presence, Standing};
 
 /// Calls from other threads that may wait for one core; a caller that finds no room waits.
 const CALLS_WAITING: usize = 4096;
@@ -309,21 +311,41 @@ impl Builder {
             return Err(StartError::ConfigSetting("databases: at least one is needed".to_owned()));
         }
         let processors = self.cores.resolve(&available_cpus())?;
-        let cores = u16::try_from(processors.len()).expect("a core set has at most 1024 cores");
         ring::check(processors.len())?;
         let (ports, addresses) = self.bind_ports(processors.len())?;
-        let mut topology = Topology::new(cores, random_id());
-        topology.plain_port = addresses.plain.first().map(SocketAddr::port);
-        topology.core_ports = addresses.cores.iter().map(SocketAddr::port).take(processors.len()).collect();
-        topology.endpoints = self.endpoints;
-        topology.announce = self.announce;
-        self.settings.port = topology.plain_port.unwrap_or(0);
-        self.start_cores(topology, processors, ports, addresses)
+        let published = node::Ports {
+            plain: addresses.plain.first().map(SocketAddr::port),
+            cores: addresses.cores.iter().map(SocketAddr::port).take(processors.len()).collect(),
+            endpoints: self.endpoints,
+            announce: self.announce,
+        };
+        self.settings.port = published.plain.unwrap_or(0);
+        self.start_cores(published, processors, ports, addresses)
+    }
+
+    /// This node as the only member of a cluster of its own.
+    fn alone(&self, id: NodeId, ports: &node::Ports, cores: usize) -> Member {
+        let cores = u16::try_from(cores).expect("a core set has at most 1024 cores");
+        Member {
+            id,
+            incarnation: FIRST_INCARNATION,
+            name: String::new(),
+            address: self.settings.bind.first().copied().unwrap_or(IpAddr::from([127, 0, 0, 1])),
+            cores,
+            weight: u32::from(cores),
+            gossip_ports: Vec::new(),
+            link_ports: Vec::new(),
+            plain_port: ports.plain,
+            core_ports: ports.cores.clone(),
+            announce: ports.announce,
+            standing: Standing::Active,
+            presence: Presence::Present,
+        }
     }
 
     fn start_cores(
         self,
-        topology: Topology,
+        published: node::Ports,
         processors: Vec<usize>,
         ports: Vec<Ports>,
         addresses: Addresses,
@@ -359,8 +381,13 @@ impl Builder {
         }
         let hasher = Hasher::new([random_u64(), random_u64()]);
         let started_ms = clock::unix_ms();
+        let id = NodeId(random_id());
+        let member = self.alone(id, &published, processors.len());
+        let first_state = ClusterState::formed(ClusterId(id.0), vec![member], self.settings.databases);
         let node = Node::new(
-            topology,
+            id,
+            published,
+            first_state,
             posts,
             hasher,
             self.settings,

@@ -1,13 +1,35 @@
 //! Running data commands on the core that owns their keys, for its own connections and for those of other cores.
+//!
+//! What another core asks for may come too late or too early: the partition has moved on, or this core has yet to learn
+//! that it owns it. Who asks says by which version of the cluster's state it chose this core; so the one of two that knows
+//! less waits, and the one that knows more hands on, and nothing goes in circles.
 
-use mycorrhizal_net::resp::{Args, Protocol, Reply};
+use std::rc::Rc;
 
+use mycorrhizal_net::resp::{Args, Protocol, Reply, encode_command};
+
+use super::caller::{Caller, PortKind};
+use super::connection::Reader;
 use super::core::{Core, Data};
+use super::directory::PeerId;
 use super::gather::Ticket;
-use super::mesh::{Request, Requests};
-use super::topology::CoreId;
+use super::held::Until;
+use super::mesh::{Manner, Request, RequestContext, RequestList};
 use crate::command::table::Row;
-use crate::command::{CommandError, DataContext, Flags};
+use crate::command::{CommandError, DataContext, Flags, Merge, Run, Spread, keys};
+use crate::mycel::Slot;
+
+/// What is to become of a request that came from another core.
+enum Fate {
+    /// It runs here and now.
+    Run,
+    /// It waits for an intent.
+    Defer,
+    /// It waits until this core knows more.
+    Hold(Until),
+    /// It is for somebody else, who is found anew; or it runs as a client's would.
+    HandOn(PortKind),
+}
 
 impl Core {
     /// Runs one data command on keys of this core, and appends its reply.
@@ -40,53 +62,135 @@ impl Core {
         }
     }
 
-    /// Runs what another core's connections ask of this one.
-    pub(crate) fn run_requests(&self, from: CoreId, requests: &Requests) {
+    /// Runs what a core asks of this one, which it chose by `version` of the cluster's state.
+    pub(crate) fn run_requests(self: &Rc<Self>, from: PeerId, version: u64, requests: RequestList<'_>) {
         if requests.is_empty() {
             return;
         }
         let mut data = self.data.borrow_mut();
         let mut outboxes = self.outboxes.borrow_mut();
         let mut stopwatch = self.stopwatch.borrow_mut();
-        let replies = &mut outboxes.mail(from).replies;
         data.keyspace.prefetch(requests.first_keys());
         stopwatch.start(self);
         for (request, args) in requests.iter() {
             self.counters().forwarded_in.add(1);
-            if data.intents.any() && data.intents.block(&request, args) {
-                data.intents.defer(from, request, args);
-                continue;
+            match self.fate(&data, &request, args, version) {
+                Fate::Run if request.manner == Manner::Part => {
+                    stopwatch.pause(self);
+                    let replies = &mut outboxes.mail(from).replies;
+                    replies.push(request.ticket, |out| self.apply(&mut data, &request, args, out));
+                }
+                Fate::Run => {
+                    stopwatch.before(self, request.row, args);
+                    let replies = &mut outboxes.mail(from).replies;
+                    let bytes =
+                        replies.push(request.ticket, |out| self.apply(&mut data, &request, args, out));
+                    stopwatch.after(self, request.row, args, bytes, None);
+                }
+                Fate::Defer => data.intents.defer(from, request, args),
+                Fate::Hold(until) => {
+                    let now = self.ring.now();
+                    self.holding.borrow_mut().hold(until, now, from, request, args);
+                }
+                Fate::HandOn(port) => self.hand_on(from, &request, args, port),
             }
-            if request.is_part {
-                stopwatch.pause(self);
-                replies.push(request.ticket, |out| self.apply(&mut data, &request, args, out));
-                continue;
-            }
-            stopwatch.before(self, request.row, args);
-            let bytes = replies.push(request.ticket, |out| self.apply(&mut data, &request, args, out));
-            stopwatch.after(self, request.row, args, bytes, None);
         }
         stopwatch.stop(self);
     }
 
+    #[inline]
+    fn fate(&self, data: &Data, request: &Request, args: Args<'_>, version: u64) -> Fate {
+        match request.manner {
+            Manner::OfCore => return Fate::HandOn(PortKind::Core),
+            Manner::OfNode => return Fate::HandOn(PortKind::Node),
+            Manner::Direct | Manner::Part => {}
+        }
+        if !self.owns_all(request, args) {
+            let known = self.directory.version();
+            return if version > known {
+                Fate::Hold(Until::Version(version))
+            } else {
+                Fate::HandOn(PortKind::InProcess)
+            };
+        }
+        if self.suspended.get() {
+            return Fate::Hold(Until::Tenure);
+        }
+        if data.intents.any() && data.intents.block(request, args) { Fate::Defer } else { Fate::Run }
+    }
+
+    /// Whether this core owns every key of a request.
+    #[inline]
+    fn owns_all(&self, request: &Request, args: Args<'_>) -> bool {
+        let Some((slot, _)) = request.first_key else { return true };
+        let single = matches!(request.row.command.run, Run::Data { spread: Spread::Single, .. });
+        self.directory.owner(slot) == self.id
+            && (single
+                || request.manner == Manner::Part
+                || keys::keys(request.row.command.keys, args)
+                    .all(|key| self.directory.owner(Slot::of(key)) == self.id))
+    }
+
+    /// Runs a request as if a client of `port` had sent it to this core: from the start, by what is known now.
+    fn hand_on(self: &Rc<Self>, from: PeerId, request: &Request, args: Args<'_>, port: PortKind) {
+        let mut encoded = Vec::new();
+        let args: Vec<&[u8]> = args.iter().collect();
+        encode_command(&mut encoded, &args);
+        let (core, request) = (Rc::clone(self), *request);
+        self.ring.note_wake();
+        glommio::spawn_local(async move {
+            let reply = run_as(&core, port, request.context, &encoded).await;
+            let reply = if request.manner == Manner::Part { part_of(request.row, &reply) } else { &reply };
+            core.reply_to(from, request.ticket, reply);
+        })
+        .detach();
+    }
+
+    /// Answers a request of a core, maybe this one.
+    pub(crate) fn reply_to(&self, from: PeerId, ticket: Ticket, reply: &[u8]) {
+        if from == self.id {
+            self.answer_piece(ticket, reply);
+        } else {
+            let mut outboxes = self.outboxes.borrow_mut();
+            outboxes.mail(from).replies.push(ticket, |out| out.extend_from_slice(reply));
+        }
+    }
+
     /// Runs the commands that were put aside and that no intent stands in the way of any more.
-    pub(crate) fn run_deferred(&self) {
+    pub(crate) fn run_deferred(self: &Rc<Self>) {
         loop {
             let Some(deferred) = self.data.borrow_mut().intents.next_ready() else { return };
-            if deferred.from == self.id {
-                for (request, args) in deferred.request.iter() {
+            self.run_again(deferred.from, deferred.request.list());
+        }
+    }
+
+    /// Runs again what had to wait, by what is known now.
+    pub(crate) fn run_again(self: &Rc<Self>, from: PeerId, requests: RequestList<'_>) {
+        if from != self.id {
+            return self.run_requests(from, self.directory.version(), requests);
+        }
+        for (request, args) in requests.iter() {
+            let fate = self.fate(&self.data.borrow(), &request, args, self.directory.version());
+            match fate {
+                Fate::Run => {
                     let mut reply = Vec::new();
                     self.apply(&mut self.data.borrow_mut(), &request, args, &mut reply);
                     self.answer_piece(request.ticket, &reply);
                 }
-            } else {
-                self.run_requests(deferred.from, &deferred.request);
+                Fate::Defer => self.data.borrow_mut().intents.defer(from, request, args),
+                Fate::Hold(until) => {
+                    self.holding.borrow_mut().hold(until, self.ring.now(), from, request, args);
+                }
+                Fate::HandOn(port) => self.hand_on(from, &request, args, port),
             }
         }
     }
 
-    /// Puts a reply into the gather that waits for it.
+    /// Puts a reply where it is waited for.
     pub(crate) fn answer_piece(&self, ticket: Ticket, reply: &[u8]) {
+        if ticket.gather == Ticket::ASKED {
+            return self.deliver_reply(ticket.piece, reply.to_vec());
+        }
         let waker = self.gathers.borrow_mut()[ticket.gather as usize].answer(ticket.piece, reply);
         self.wake(waker);
     }
@@ -103,5 +207,33 @@ impl Core {
         let text = error.to_string();
         self.counters().count_error(&text);
         Reply::new(out, Protocol::Resp2).error(&text);
+    }
+}
+
+/// Runs one encoded command on a core as if a client of `port` had sent it, and returns the reply.
+pub(crate) async fn run_as(
+    core: &Rc<Core>,
+    port: PortKind,
+    context: RequestContext,
+    request: &[u8],
+) -> Vec<u8> {
+    let caller = Caller::in_process(Rc::clone(core), port);
+    {
+        let mut session = caller.session.borrow_mut();
+        session.db = context.db;
+        session.protocol = context.protocol;
+        session.no_touch = context.no_touch;
+    }
+    Reader::new(&caller).feed(request).await;
+    caller.take_output()
+}
+
+/// What a part of a command would have replied, of which the whole command replied `reply` for one element.
+fn part_of<'a>(row: &Row, reply: &'a [u8]) -> &'a [u8] {
+    match row.command.run {
+        Run::Data { spread: Spread::Each { merge: Merge::Array, .. }, .. } => {
+            reply.strip_prefix(b"*1\r\n").unwrap_or(reply)
+        }
+        _ => reply,
     }
 }

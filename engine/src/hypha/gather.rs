@@ -19,6 +19,11 @@ pub(crate) struct Ticket {
     pub(crate) piece: u32,
 }
 
+impl Ticket {
+    /// In place of a gather: the reply is awaited by [`Core::ask`](super::core::Core::ask).
+    pub(crate) const ASKED: u32 = u32::MAX;
+}
+
 /// The replies of one batch. Belongs to one connection of one core.
 #[derive(Debug, Default)]
 pub(crate) struct Gather {

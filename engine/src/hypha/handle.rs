@@ -10,11 +10,12 @@ use futures_channel::oneshot;
 use futures_lite::future::block_on;
 use mycorrhizal_net::resp::{Decoder, Protocol, ReplyLimits, Value, encode_command};
 
-use super::caller::Caller;
-use super::connection::Reader;
+use super::caller::PortKind;
+use super::execution::run_as;
+use super::mesh::RequestContext;
 use super::node::Node;
 use crate::command::table;
-use crate::mycel::{Db, Slot};
+use crate::mycel::{Db, PARTITIONS, Slot};
 
 /// A handle on the data of one node. Cheap to clone.
 #[derive(Clone)]
@@ -95,7 +96,8 @@ impl Handle {
             core.ring.note_wake();
             let answer = async move {
                 // Whoever asked may have gone meanwhile; the command has run all the same.
-                drop(sender.send(run(core, db, &request).await));
+                let context = RequestContext { db, protocol: Protocol::Resp3, no_touch: false };
+                drop(sender.send(run_as(&core, PortKind::InProcess, context, &request).await));
             };
             glommio::spawn_local(answer).detach();
         });
@@ -111,12 +113,13 @@ impl Handle {
         }
     }
 
-    /// The core that owns the first key of a command, or the first core.
+    /// The core that owns the first key of a command, unless the node belongs to a cluster: then it may be another, and
+    /// the core hands the command on.
     fn core_for<A: AsRef<[u8]>>(&self, args: &[A]) -> usize {
         let row = args.first().and_then(|name| table::find(name.as_ref()));
         let spec = row.and_then(|row| row.command.keys.first());
         let key = spec.and_then(|spec| args.get(usize::from(spec.first)));
-        key.map_or(0, |key| self.node.topology.owner(Slot::of(key.as_ref())).index())
+        key.map_or(0, |key| Slot::of(key.as_ref()).partition() * self.node.posts.len() / PARTITIONS)
     }
 
     /// The value of a key.
@@ -237,18 +240,6 @@ impl Handle {
     pub async fn clear(&self) -> Result<(), CallError> {
         self.execute(&[b"FLUSHDB"]).await.map(drop)
     }
-}
-
-/// Runs one request on a core, as if it had come from a client of that core.
-async fn run(core: std::rc::Rc<super::core::Core>, db: Db, request: &[u8]) -> Vec<u8> {
-    let caller = Caller::in_process(core);
-    {
-        let mut session = caller.session.borrow_mut();
-        session.db = db;
-        session.protocol = Protocol::Resp3;
-    }
-    Reader::new(&caller).feed(request).await;
-    caller.take_output()
 }
 
 fn bytes(value: Value) -> Result<Option<Vec<u8>>, CallError> {

@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 
 use mycorrhizal_net::resp::Args;
 
+use super::directory::{CoreId, PeerId};
 use super::mesh::{Request, Requests};
-use super::topology::CoreId;
 use crate::command::keys;
+use crate::mycel::Slot;
 
 /// The command that holds an intent: unique among all commands of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub(crate) struct Holder {
 pub(crate) enum Scope {
     /// These keys, in every database.
     Keys(Vec<Vec<u8>>),
+    /// All keys of a partition.
+    Partition(usize),
     /// Everything that the core owns.
     Everything,
 }
@@ -36,6 +39,7 @@ pub(crate) enum Scope {
 #[derive(Default)]
 pub(crate) struct Intents {
     keys: BTreeMap<Vec<u8>, Holder>,
+    partitions: BTreeMap<usize, Holder>,
     everything: Option<Holder>,
     waiting: VecDeque<Waiting>,
 }
@@ -52,7 +56,7 @@ pub(crate) type Granted = Box<dyn FnOnce()>;
 /// A data command put aside, with a copy of its arguments.
 pub(crate) struct Deferred {
     /// The core that asked.
-    pub(crate) from: CoreId,
+    pub(crate) from: PeerId,
     /// Holds exactly one request.
     pub(crate) request: Requests,
 }
@@ -61,17 +65,23 @@ impl Intents {
     /// Whether any intent is held. When not, no command needs to look further.
     #[inline]
     pub(crate) fn any(&self) -> bool {
-        self.everything.is_some() || !self.keys.is_empty()
+        self.everything.is_some() || !self.keys.is_empty() || !self.partitions.is_empty()
     }
 
     /// Whether a data command must wait.
     pub(crate) fn block(&self, request: &Request, args: Args<'_>) -> bool {
         self.everything.is_some()
-            || keys::keys(request.row.command.keys, args).any(|key| self.keys.contains_key(key))
+            || keys::keys(request.row.command.keys, args)
+                .any(|key| self.keys.contains_key(key) || self.holds_partition(Slot::of(key).partition()))
+    }
+
+    /// Whether all keys of a partition are held.
+    pub(crate) fn holds_partition(&self, partition: usize) -> bool {
+        !self.partitions.is_empty() && self.partitions.contains_key(&partition)
     }
 
     /// Puts a command aside until the intents in its way are dropped.
-    pub(crate) fn defer(&mut self, from: CoreId, request: Request, args: Args<'_>) {
+    pub(crate) fn defer(&mut self, from: PeerId, request: Request, args: Args<'_>) {
         let mut copy = Requests::default();
         copy.push(request, args.iter());
         self.waiting.push_back(Waiting::Command(Deferred { from, request: copy }));
@@ -92,6 +102,7 @@ impl Intents {
     /// Drops all that `holder` took. The caller then runs what [`Intents::next_ready`] returns until it is `None`.
     pub(crate) fn drop_held(&mut self, holder: Holder) {
         self.keys.retain(|_, held_by| *held_by != holder);
+        self.partitions.retain(|_, held_by| *held_by != holder);
         if self.everything == Some(holder) {
             self.everything = None;
         }
@@ -104,7 +115,7 @@ impl Intents {
         while let Some(waiting) = self.waiting.get(at) {
             let ready = match waiting {
                 Waiting::Command(deferred) => {
-                    deferred.request.iter().all(|(request, args)| !self.block(&request, args))
+                    deferred.request.list().iter().all(|(request, args)| !self.block(&request, args))
                 }
                 Waiting::Intent { scope, .. } => self.is_free(scope),
             };
@@ -126,14 +137,21 @@ impl Intents {
     fn is_free(&self, scope: &Scope) -> bool {
         self.everything.is_none()
             && match scope {
-                Scope::Keys(keys) => !keys.iter().any(|key| self.keys.contains_key(key)),
-                Scope::Everything => self.keys.is_empty(),
+                Scope::Keys(keys) => !keys.iter().any(|key| {
+                    self.keys.contains_key(key) || self.holds_partition(Slot::of(key).partition())
+                }),
+                Scope::Partition(partition) => {
+                    !self.holds_partition(*partition)
+                        && self.keys.keys().all(|key| Slot::of(key).partition() != *partition)
+                }
+                Scope::Everything => self.keys.is_empty() && self.partitions.is_empty(),
             }
     }
 
     fn grant(&mut self, holder: Holder, scope: Scope) {
         match scope {
             Scope::Keys(keys) => self.keys.extend(keys.into_iter().map(|key| (key, holder))),
+            Scope::Partition(partition) => drop(self.partitions.insert(partition, holder)),
             Scope::Everything => self.everything = Some(holder),
         }
     }

@@ -18,12 +18,15 @@ use std::rc::Rc;
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::core::Core;
+use super::directory::{CoreId, PeerId};
 use super::intent::{Holder, Scope};
-use super::mesh::RequestContext;
-use super::topology::CoreId;
+use super::mesh::{Manner, RequestContext};
 use crate::command::table::Row;
 use crate::command::{Apply, CommandError, DataContext, Flags, keys};
 use crate::mycel::{Db, Keyspace, KeyspaceConfig, Record, RecordBuffer, Slot};
+
+/// How often a command is tried again because one of its keys has moved on meanwhile.
+const ATTEMPTS: usize = 8;
 
 /// Runs `row` over keys of several cores and appends its reply to `out`.
 ///
@@ -40,31 +43,67 @@ pub(crate) async fn run(
     if row.command.flags.has(Flags::DENYOOM) && core.data.borrow().is_over_budget() {
         return Err(CommandError::OutOfMemory);
     }
-    let mut owners: BTreeMap<CoreId, Vec<Vec<u8>>> = BTreeMap::new();
+    for _ in 0..ATTEMPTS {
+        let owners = match owners(core, row, args)? {
+            Owners::Here(owners) => owners,
+            Owners::There(peer) => {
+                let args: Vec<&[u8]> = args.iter().collect();
+                out.extend(core.ask(peer, Manner::OfNode, context, row, &args).await);
+                return Ok(());
+            }
+        };
+        let scopes = owners.iter().map(|(&owner, keys)| (owner, Scope::Keys(keys.clone())));
+        let intents = Intents::take(core, scopes.collect()).await;
+        let scratch = Scratch::loaded(core, owners).await;
+        let result = match scratch {
+            Some(scratch) => scratch.run(core, apply, context, args, out).await,
+            // A key has moved on while the intents were taken.
+            None => {
+                intents.release(core).await;
+                continue;
+            }
+        };
+        intents.release(core).await;
+        return result;
+    }
+    Err(CommandError::Text("TRYAGAIN Multiple keys request during rehashing of slot"))
+}
+
+/// Who owns the keys of a command.
+enum Owners {
+    /// Cores of this node.
+    Here(BTreeMap<CoreId, Vec<Vec<u8>>>),
+    /// Cores of another node; this is one of them.
+    There(PeerId),
+}
+
+fn owners(core: &Core, row: &'static Row, args: Args<'_>) -> Result<Owners, CommandError> {
+    let mut here: BTreeMap<CoreId, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut there: Option<PeerId> = None;
     for key in keys::keys(row.command.keys, args) {
-        owners.entry(core.node.topology.owner(Slot::of(key))).or_default().push(key.to_vec());
-    }
-    let scopes: Vec<(CoreId, Scope)> =
-        owners.iter().map(|(&owner, keys)| (owner, Scope::Keys(keys.clone()))).collect();
-    let intents = Intents::take(core, scopes).await;
-    let mut scratch = Scratch::new(core);
-    for (owner, keys) in owners {
-        let copies = core.call(owner, move |core| copy_out(core, &keys)).await;
-        scratch.load(&copies);
-    }
-    let result = scratch.apply(core, apply, context, args, out);
-    if result.is_ok() {
-        for (owner, records) in scratch.changes(core) {
-            core.call(owner, move |core| replay(core, &records)).await;
+        let owner = core.directory.owner(Slot::of(key));
+        if owner == PeerId::NOBODY {
+            return Err(CommandError::Text("CLUSTERDOWN Hash slot not served"));
+        }
+        match core.directory.local(owner) {
+            Some(local) => here.entry(local).or_default().push(key.to_vec()),
+            None if there.is_none_or(|peer| core.directory.same_node(peer, owner)) => there = Some(owner),
+            None => return Err(CROSS_SLOT),
         }
     }
-    intents.release(core).await;
-    result
+    match there {
+        None => Ok(Owners::Here(here)),
+        Some(peer) if here.is_empty() => Ok(Owners::There(peer)),
+        Some(_) => Err(CROSS_SLOT),
+    }
 }
+
+const CROSS_SLOT: CommandError =
+    CommandError::Text("CROSSSLOT Keys in request don't hash to slots of the same node");
 
 /// Runs `work` on every core of the node while nothing else touches any data: SWAPDB, FLUSHALL.
 pub(crate) async fn run_on_all(core: &Rc<Core>, work: impl FnOnce(&Rc<Core>) + Send + Clone + 'static) {
-    let cores: Vec<CoreId> = core.node.topology.cores().collect();
+    let cores: Vec<CoreId> = core.node.cores().collect();
     let intents = Intents::take(core, cores.iter().map(|&owner| (owner, Scope::Everything)).collect()).await;
     core.call_all(&cores, work).await;
     intents.release(core).await;
@@ -102,8 +141,11 @@ impl Intents {
     }
 }
 
-/// Copies of keys in all databases, as records that put them.
-fn copy_out(core: &Rc<Core>, keys: &[Vec<u8>]) -> RecordBuffer {
+/// Copies of keys in all databases, as records that put them; `None` if this core does not own all of them any more.
+fn copy_out(core: &Rc<Core>, keys: &[Vec<u8>]) -> Option<RecordBuffer> {
+    if keys.iter().any(|key| core.directory.owner(Slot::of(key)) != core.id) {
+        return None;
+    }
     let mut data = core.data.borrow_mut();
     let keyspace = &mut data.keyspace;
     let mut copies = RecordBuffer::new();
@@ -113,7 +155,7 @@ fn copy_out(core: &Rc<Core>, keys: &[Vec<u8>]) -> RecordBuffer {
             copies.push(&Record::Put { db, key, value: view.copy(), deadline_ms: view.deadline_ms() });
         }
     }
-    copies
+    Some(copies)
 }
 
 fn replay(core: &Rc<Core>, records: &RecordBuffer) {
@@ -138,6 +180,32 @@ impl Scratch {
         let mut keyspace = Keyspace::new(KeyspaceConfig { databases, hasher: core.node.hasher });
         keyspace.set_now(core.now_ms());
         Self { keyspace, records: Rc::default() }
+    }
+
+    /// With copies of the keys, each from its owner; `None` if one of them has another owner by now.
+    async fn loaded(core: &Rc<Core>, owners: BTreeMap<CoreId, Vec<Vec<u8>>>) -> Option<Self> {
+        let mut scratch = Self::new(core);
+        for (owner, keys) in owners {
+            let copies = core.call(owner, move |core| copy_out(core, &keys)).await;
+            scratch.load(&copies?);
+        }
+        Some(scratch)
+    }
+
+    /// Runs the command on the copies, and replays what it changed on the owners.
+    async fn run(
+        mut self,
+        core: &Rc<Core>,
+        apply: Apply,
+        context: RequestContext,
+        args: Args<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), CommandError> {
+        self.apply(core, apply, context, args, out)?;
+        for (owner, records) in self.changes(core) {
+            core.call(owner, move |core| replay(core, &records)).await;
+        }
+        Ok(())
     }
 
     fn load(&mut self, copies: &RecordBuffer) {
@@ -175,7 +243,9 @@ impl Scratch {
         let mut changes: BTreeMap<CoreId, RecordBuffer> = BTreeMap::new();
         for record in &*self.records.borrow() {
             let key = record.key().expect("commands over keys change keys");
-            changes.entry(core.node.topology.owner(Slot::of(key))).or_default().push(&record);
+            let owner = core.directory.local(core.directory.owner(Slot::of(key)));
+            let owner = owner.expect("while intents are held on a key, it does not move");
+            changes.entry(owner).or_default().push(&record);
         }
         changes
     }

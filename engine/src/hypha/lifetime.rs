@@ -12,9 +12,9 @@ use mycorrhizal_net::ring::{Ring, RingConfig, RingError, RingWaker};
 use super::caller::PortKind;
 use super::connection;
 use super::core::{Core, CoreTurn};
+use super::directory::CoreId;
 use super::mesh::Inbox;
 use super::node::Node;
-use super::topology::CoreId;
 use crate::mycel::{Keyspace, KeyspaceConfig};
 
 /// How often a core looks after its connections: idle ones, and those over their soft limit.

@@ -16,8 +16,8 @@ use mycorrhizal_net::resp::{Args, Protocol, Span};
 use mycorrhizal_net::ring::{Ring, RingWaker};
 
 use super::core::Core;
+use super::directory::{CoreId, PeerId};
 use super::gather::Ticket;
-use super::topology::CoreId;
 use crate::command::Apply;
 use crate::command::table::Row;
 use crate::mycel::{Db, Slot};
@@ -38,6 +38,8 @@ pub(crate) type Call = Box<dyn FnOnce(&Rc<Core>) + Send>;
 pub(crate) struct Mail {
     /// Who says it.
     pub(crate) from: CoreId,
+    /// The version of the cluster's state by which the requests found their way.
+    pub(crate) version: u64,
     /// Commands to run here.
     pub(crate) requests: Requests,
     /// Replies to commands that ran there.
@@ -64,12 +66,25 @@ pub(crate) struct Request {
     pub(crate) apply: Apply,
     /// Slot and hash of its first key.
     pub(crate) first_key: Option<(Slot, u32)>,
-    /// Whether it is a part of a scattered command, which is timed as a whole where it came in.
-    pub(crate) is_part: bool,
+    /// How it is to be run.
+    pub(crate) manner: Manner,
     /// What it needs to know of the connection.
     pub(crate) context: RequestContext,
     /// Where its reply goes.
     pub(crate) ticket: Ticket,
+}
+
+/// How a request is to be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// By its function, on the core that owns its keys.
+    Direct,
+    /// By the function for one element: a part of a scattered command, which is timed as a whole where it came in.
+    Part,
+    /// As a client of this core's own port would have it run.
+    OfCore,
+    /// As a client would have it run who sees this node and no other.
+    OfNode,
 }
 
 /// What a data command needs to know of the connection it came by.
@@ -83,7 +98,50 @@ pub(crate) struct RequestContext {
     pub(crate) no_touch: bool,
 }
 
+/// Data commands that lie somewhere: in a mail, or in a frame that has just come in.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestList<'a> {
+    items: &'a [(Request, u32)],
+    spans: &'a [Span],
+    bytes: &'a [u8],
+}
+
+impl<'a> RequestList<'a> {
+    /// Commands, each with the end of its spans; the spans speak of `bytes`.
+    pub(crate) fn new(items: &'a [(Request, u32)], spans: &'a [Span], bytes: &'a [u8]) -> Self {
+        Self { items, spans, bytes }
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The commands in order, each with its arguments.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (Request, Args<'a>)> {
+        let mut start = 0;
+        self.items.iter().map(move |&(request, end)| {
+            let spans = &self.spans[start..end as usize];
+            start = end as usize;
+            (request, Args::new(self.bytes, spans))
+        })
+    }
+
+    /// Where the first keys of the commands are.
+    pub(crate) fn first_keys(self) -> impl Iterator<Item = (Db, Slot, u32)> + Clone + 'a {
+        self.items.iter().filter_map(|(request, _)| {
+            let (slot, hash) = request.first_key?;
+            Some((request.context.db, slot, hash))
+        })
+    }
+}
+
 impl Requests {
+    /// The commands, to be read.
+    pub(crate) fn list(&self) -> RequestList<'_> {
+        RequestList::new(&self.items, &self.spans, &self.bytes)
+    }
+
     /// Adds a command; `args` starts with its name.
     pub(crate) fn push<'a>(&mut self, request: Request, args: impl IntoIterator<Item = &'a [u8]>) {
         for arg in args {
@@ -94,27 +152,19 @@ impl Requests {
         self.items.push((request, offset(self.spans.len())));
     }
 
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+    /// The commands, and for each where its spans end.
+    pub(crate) fn items(&self) -> &[(Request, u32)] {
+        &self.items
     }
 
-    /// The commands in order, each with its arguments.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Request, Args<'_>)> {
-        let mut start = 0;
-        self.items.iter().map(move |&(request, end)| {
-            let spans = &self.spans[start..end as usize];
-            start = end as usize;
-            (request, Args::new(&self.bytes, spans))
-        })
+    /// Where the arguments lie in [`Requests::bytes`].
+    pub(crate) fn spans(&self) -> &[Span] {
+        &self.spans
     }
 
-    /// Where the first keys of the commands are.
-    pub(crate) fn first_keys(&self) -> impl Iterator<Item = (Db, Slot, u32)> + Clone {
-        self.items.iter().filter_map(|(request, _)| {
-            let (slot, hash) = request.first_key?;
-            Some((request.context.db, slot, hash))
-        })
+    /// The arguments.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     fn clear(&mut self) {
@@ -141,6 +191,16 @@ impl Replies {
         self.bytes.len() - start
     }
 
+    /// The replies' tickets, and for each where it ends.
+    pub(crate) fn items(&self) -> &[(Ticket, u32)] {
+        &self.items
+    }
+
+    /// The replies.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The replies in the order in which they were added.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Ticket, &[u8])> {
         let mut start = 0;
@@ -165,11 +225,23 @@ fn offset(bytes: usize) -> u32 {
 
 impl Mail {
     fn new(from: CoreId) -> Box<Self> {
-        Box::new(Self { from, requests: Requests::default(), replies: Replies::default(), calls: Vec::new() })
+        Box::new(Self {
+            from,
+            version: 0,
+            requests: Requests::default(),
+            replies: Replies::default(),
+            calls: Vec::new(),
+        })
     }
 
     fn is_empty(&self) -> bool {
         self.requests.items.is_empty() && self.replies.items.is_empty() && self.calls.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.requests.clear();
+        self.replies.clear();
+        self.calls.clear();
     }
 
     fn is_full(&self) -> bool {
@@ -187,10 +259,14 @@ pub(crate) struct Post {
     pub(crate) waker: RingWaker,
 }
 
-/// What a core has to say to the others in this turn.
+/// What a core has to say to the others in this turn: to those of its node, which get it as mail, and to those of other
+/// nodes, which get it over a link.
 pub(crate) struct Outboxes {
     from: CoreId,
+    cores: usize,
     boxes: Vec<Outbox>,
+    /// Peers of other nodes that there is something for.
+    waiting: Vec<PeerId>,
 }
 
 #[derive(Default)]
@@ -198,16 +274,21 @@ struct Outbox {
     open: Option<Box<Mail>>,
     closed: std::collections::VecDeque<Box<Mail>>,
     spare: Option<Box<Mail>>,
+    /// Whether it stands among those that wait for a link.
+    noted: bool,
 }
 
 impl Outboxes {
     pub(crate) fn new(from: CoreId, cores: usize) -> Self {
-        Self { from, boxes: (0..cores).map(|_| Outbox::default()).collect() }
+        Self { from, cores, boxes: (0..cores).map(|_| Outbox::default()).collect(), waiting: Vec::new() }
     }
 
     /// The mail that `to` gets at the end of this turn.
-    pub(crate) fn mail(&mut self, to: CoreId) -> &mut Mail {
-        let from = self.from;
+    pub(crate) fn mail(&mut self, to: impl Into<PeerId>) -> &mut Mail {
+        let (from, to) = (self.from, to.into());
+        if to.index() >= self.cores {
+            self.note_remote(to);
+        }
         let outbox = &mut self.boxes[to.index()];
         if outbox.open.as_ref().is_some_and(|mail| mail.is_full()) {
             outbox.closed.extend(outbox.open.take());
@@ -216,25 +297,60 @@ impl Outboxes {
         outbox.open.get_or_insert_with(|| spare.take().unwrap_or_else(|| Mail::new(from)))
     }
 
+    fn note_remote(&mut self, to: PeerId) {
+        if to.index() >= self.boxes.len() {
+            self.boxes.resize_with(to.index() + 1, Outbox::default);
+        }
+        if !self.boxes[to.index()].noted {
+            self.boxes[to.index()].noted = true;
+            self.waiting.push(to);
+        }
+    }
+
+    /// The peers of other nodes that there is something for; those that cannot be served now are to be put back by
+    /// [`Outboxes::put_back`].
+    pub(crate) fn take_waiting(&mut self) -> Vec<PeerId> {
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.iter().for_each(|peer| self.boxes[peer.index()].noted = false);
+        waiting
+    }
+
+    /// The next mail for a peer of another node.
+    pub(crate) fn take(&mut self, peer: PeerId) -> Option<Box<Mail>> {
+        let outbox = &mut self.boxes[peer.index()];
+        outbox.closed.pop_front().or_else(|| outbox.open.take()).filter(|mail| !mail.is_empty())
+    }
+
+    /// Keeps what there is for a peer of another node until its link can take it.
+    pub(crate) fn put_back(&mut self, peer: PeerId) {
+        self.note_remote(peer);
+    }
+
+    /// Takes back a mail that has been sent to a peer of another node.
+    pub(crate) fn reuse(&mut self, peer: PeerId, mut mail: Box<Mail>) {
+        mail.clear();
+        self.boxes[peer.index()].spare = Some(mail);
+    }
+
     /// Takes back a mail that has been read, for the next one to its sender.
     pub(crate) fn recycle(&mut self, mut mail: Box<Mail>) {
-        mail.requests.clear();
-        mail.replies.clear();
-        mail.calls.clear();
+        mail.clear();
         let sender = mail.from;
         mail.from = self.from;
         self.boxes[sender.index()].spare = Some(mail);
     }
 
-    /// Posts everything. Returns whether a mailbox was full, so that this must be called again.
-    pub(crate) fn flush(&mut self, posts: &[Post], ring: &Ring) -> bool {
+    /// Posts everything for this node's cores, as of `version` of the cluster's state. Returns whether a mailbox was
+    /// full, so that this must be called again.
+    pub(crate) fn flush(&mut self, posts: &[Post], ring: &Ring, version: u64) -> bool {
         let mut held_back = false;
         for (outbox, post) in self.boxes.iter_mut().zip(posts) {
             if outbox.open.as_ref().is_some_and(|mail| !mail.is_empty()) {
                 outbox.closed.extend(outbox.open.take());
             }
             let mut posted = false;
-            while let Some(mail) = outbox.closed.pop_front() {
+            while let Some(mut mail) = outbox.closed.pop_front() {
+                mail.version = version;
                 match post.mailbox.try_send(mail) {
                     Ok(()) => posted = true,
                     Err(Full::NoRoom(mail)) => {

@@ -1,19 +1,42 @@
 //! What all cores of a node share: immutable facts, single-writer counters, and the ways to reach each core. *Node*.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use mycorrhizal_net::identity::NodeId;
+
 use super::counter::{Buckets, CoreCounters};
+use super::directory::CoreId;
+use super::endpoint::Endpoints;
 use super::mesh::Post;
 use super::settings::Settings;
-use super::topology::Topology;
 use crate::command::table::Row;
 use crate::mycel::Hasher;
+use crate::nodosum::state::ClusterState;
+
+/// Where clients reach a node.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ports {
+    /// The plain port, if the node listens at all.
+    pub(crate) plain: Option<u16>,
+    /// The port of each core; empty if core ports are off.
+    pub(crate) cores: Vec<u16>,
+    /// What is published.
+    pub(crate) endpoints: Endpoints,
+    /// The address to publish instead of the one that the asking client connected to.
+    pub(crate) announce: Option<IpAddr>,
+}
 
 /// The shared part of a node.
 pub(crate) struct Node {
-    /// Who owns what, and who is reached where.
-    pub(crate) topology: Topology,
+    /// Its id in the cluster; one that belongs to none draws it anew at each start.
+    pub(crate) id: NodeId,
+    /// Where clients reach it.
+    pub(crate) ports: Ports,
+    /// The state of the cluster that it starts with.
+    pub(crate) first_state: Arc<ClusterState>,
     /// How each core is reached.
     pub(crate) posts: Vec<Post>,
     /// What each core counts.
@@ -41,7 +64,9 @@ pub(crate) struct Node {
 impl Node {
     #[expect(clippy::too_many_arguments, reason = "made in one place, from parts that have no other home")]
     pub(crate) fn new(
-        topology: Topology,
+        id: NodeId,
+        ports: Ports,
+        first_state: Arc<ClusterState>,
         posts: Vec<Post>,
         hasher: Hasher,
         settings: Settings,
@@ -50,9 +75,11 @@ impl Node {
         config_file: Option<PathBuf>,
         stop_requests: async_channel::Sender<()>,
     ) -> Self {
-        let counters = topology.cores().map(|_| CoreCounters::new()).collect();
+        let counters = posts.iter().map(|_| CoreCounters::new()).collect();
         Self {
-            topology,
+            id,
+            ports,
+            first_state,
             posts,
             counters,
             hasher,
@@ -65,6 +92,12 @@ impl Node {
             stopping: AtomicBool::new(false),
             stop_requests,
         }
+    }
+
+    /// All cores.
+    pub(crate) fn cores(&self) -> impl DoubleEndedIterator<Item = CoreId> + use<> {
+        let cores = u16::try_from(self.posts.len()).expect("a node has at most 1024 cores");
+        (0..cores).map(CoreId)
     }
 
     /// The next connection id, from 1.
@@ -113,5 +146,36 @@ impl Node {
     /// The sum over all cores of what `pick` reads.
     pub(crate) fn sum(&self, pick: impl Fn(&CoreCounters) -> u64) -> u64 {
         self.counters.iter().map(pick).sum()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::nodosum::state::{FIRST_INCARNATION, Member, Presence, Standing};
+    use mycorrhizal_net::identity::ClusterId;
+
+    /// A member with nothing but its id and cores.
+    pub(crate) fn member(id: NodeId, cores: u16) -> Member {
+        Member {
+            id,
+            incarnation: FIRST_INCARNATION,
+            name: String::new(),
+            address: IpAddr::from([127, 0, 0, 1]),
+            cores,
+            weight: u32::from(cores),
+            gossip_ports: Vec::new(),
+            link_ports: Vec::new(),
+            plain_port: None,
+            core_ports: Vec::new(),
+            announce: None,
+            standing: Standing::Active,
+            presence: Presence::Present,
+        }
+    }
+
+    /// The state of a cluster of these members.
+    pub(crate) fn state_of(members: &[Member]) -> Arc<ClusterState> {
+        ClusterState::formed(ClusterId::default(), members.to_vec(), 16)
     }
 }

@@ -10,10 +10,10 @@ use mycorrhizal_net::resp::{Args, Span};
 use super::batch::{Place, Plan};
 use super::caller::{Caller, PortKind};
 use super::core::{Core, Data};
+use super::directory::PeerId;
 use super::gather::{Gather, Ticket};
-use super::mesh::{Request, RequestContext};
+use super::mesh::{Manner, Request, RequestContext};
 use super::stopwatch::Stopwatch;
-use super::topology::CoreId;
 use crate::command::table::Row;
 use crate::command::{Apply, CommandError, Merge, Run, Spread};
 use crate::mycel::{Key, Slot};
@@ -72,7 +72,7 @@ impl<'a> Stretch<'a> {
             }
             Place::Core { .. } | Place::Cores { .. } if own_keys_only => self.redirect(row, place),
             Place::Core { owner, slot, hash, .. } => {
-                self.forward(owner, row, apply, (slot, hash), false, args.iter());
+                self.forward(owner, row, apply, (slot, hash), Manner::Direct, args.iter());
             }
             Place::Cores { .. } => {
                 let Spread::Each { element, merge } = spread else { return false };
@@ -89,7 +89,7 @@ impl<'a> Stretch<'a> {
     #[inline]
     fn run_here(&mut self, row: &'static Row, apply: Apply, place: Place, args: Args<'_>) {
         self.stopwatch.before(self.core, row, args);
-        if let Some(bytes) = self.execute(row, apply, place.first_key(), false, args) {
+        if let Some(bytes) = self.execute(row, apply, place.first_key(), Manner::Direct, args) {
             self.stopwatch.after(self.core, row, args, bytes, Some(self.caller));
         }
     }
@@ -102,14 +102,14 @@ impl<'a> Stretch<'a> {
         row: &'static Row,
         apply: Apply,
         first_key: Option<(Slot, u32)>,
-        is_part: bool,
+        manner: Manner,
         args: Args<'_>,
     ) -> Option<usize> {
         let ticket = Ticket { gather: self.gather.unwrap_or(0), piece: 0 };
-        let request = Request { row, apply, first_key, is_part, context: self.context, ticket };
+        let request = Request { row, apply, first_key, manner, context: self.context, ticket };
         if self.data.intents.any() && self.data.intents.block(&request, args) {
             let ticket = self.expect();
-            self.data.intents.defer(self.core.id, Request { ticket, ..request }, args);
+            self.data.intents.defer(self.core.id.into(), Request { ticket, ..request }, args);
             return None;
         }
         Some(match self.gather {
@@ -128,16 +128,16 @@ impl<'a> Stretch<'a> {
     /// Sends a command to the core that owns its keys.
     fn forward<'k>(
         &mut self,
-        owner: CoreId,
+        owner: PeerId,
         row: &'static Row,
         apply: Apply,
         first_key: (Slot, u32),
-        is_part: bool,
+        manner: Manner,
         args: impl IntoIterator<Item = &'k [u8]>,
     ) {
         let ticket = self.expect();
         let first_key = Some(first_key);
-        let request = Request { row, apply, first_key, is_part, context: self.context, ticket };
+        let request = Request { row, apply, first_key, manner, context: self.context, ticket };
         self.core.outboxes.borrow_mut().mail(owner).requests.push(request, args);
     }
 
@@ -153,15 +153,15 @@ impl<'a> Stretch<'a> {
         for position in positions {
             let end = (position + step).min(args.len());
             let key = Key::new(args.get(position), &self.core.node.hasher);
-            let owner = self.core.node.topology.owner(key.slot());
+            let owner = self.core.directory.owner(key.slot());
             let first_key = (key.slot(), key.hash());
             if owner == self.core.id {
                 let spans: Vec<Span> =
                     std::iter::once(0).chain(position..end).map(|index| args.spans[index]).collect();
-                self.execute(row, element, Some(first_key), true, Args::new(args.buffer, &spans));
+                self.execute(row, element, Some(first_key), Manner::Part, Args::new(args.buffer, &spans));
             } else {
                 let element_args = std::iter::once(0).chain(position..end).map(|index| args.get(index));
-                self.forward(owner, row, element, first_key, true, element_args);
+                self.forward(owner, row, element, first_key, Manner::Part, element_args);
             }
         }
         self.stopwatch.after(self.core, row, args, 0, Some(self.caller));
@@ -171,9 +171,12 @@ impl<'a> Stretch<'a> {
     fn redirect(&mut self, row: &'static Row, place: Place) {
         let error = match place {
             Place::Core { owner, slot, one_slot: true, .. } => {
-                let local = self.caller.local_address();
-                let (host, port) = self.core.node.topology.core_address(owner, local);
-                CommandError::Message(format!("MOVED {} {host}:{port}", slot.number()))
+                match self.caller.address_of(self.core.directory.address(owner)) {
+                    Some((host, port)) => {
+                        CommandError::Message(format!("MOVED {} {host}:{port}", slot.number()))
+                    }
+                    None => CommandError::Text("CLUSTERDOWN Hash slot not served"),
+                }
             }
             _ => CommandError::Text("CROSSSLOT Keys in request don't hash to the same slot"),
         };

@@ -11,6 +11,7 @@ mod member;
 mod registry;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use mycorrhizal_net::identity::{ClusterId, Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
@@ -472,7 +473,17 @@ impl ClusterState {
 }
 
 impl ClusterState {
-    /// Tells the next start of a cluster without a log to grant tokens above those of the last.
+    /// The state of a cluster that has just been formed: what a node that belongs to no cluster has for itself alone.
+    #[must_use]
+    pub fn formed(cluster: ClusterId, members: Vec<Member>, databases: u16) -> Arc<Self> {
+        let mut state = Self::default();
+        let form = state.form(cluster, &members, databases);
+        debug_assert_eq!(form, Ok(()), "an empty state can be formed");
+        Arc::new(state)
+    }
+
+    /// Grants only tokens above `to` from here on: for a state that is not kept, of which an earlier life may have
+    /// granted some.
     pub(crate) fn raise_token(&mut self, to: u64) {
         self.leases.raise_token(to);
     }

@@ -153,7 +153,7 @@ fn introduce(caller: &Caller, id: u64, reply: &mut Reply<'_>) {
 pub(in crate::command) fn mode(caller: &Caller) -> &'static str {
     match caller.port {
         PortKind::Core => "cluster",
-        PortKind::Plain | PortKind::InProcess => "standalone",
+        PortKind::Plain | PortKind::InProcess | PortKind::Node => "standalone",
     }
 }
 

@@ -88,7 +88,7 @@ async fn set(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(
     let changes: Vec<(Vec<u8>, Vec<u8>)> = (2..args.len()).step_by(2).map(pair).collect();
     let changed = caller.core.call(CoreId(0), move |first| change(first, &changes)).await;
     let changed = changed.map_err(|error| CommandError::Message(format!("ERR {error}")))?;
-    let cores: Vec<CoreId> = caller.core.node.topology.cores().collect();
+    let cores: Vec<CoreId> = caller.core.node.cores().collect();
     caller.core.call_all(&cores, move |core| adopt(core, changed)).await;
     reply.ok();
     Ok(())
@@ -134,7 +134,7 @@ fn adopt(core: &Rc<Core>, settings: Settings) {
 }
 
 async fn resetstat(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    let cores: Vec<CoreId> = caller.core.node.topology.cores().collect();
+    let cores: Vec<CoreId> = caller.core.node.cores().collect();
     caller.core.call_all(&cores, |core| core.counters().reset()).await;
     reply.ok();
     Ok(())

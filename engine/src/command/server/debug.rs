@@ -72,7 +72,7 @@ async fn set_active_expire(
 ) -> Result<(), CommandError> {
     // As Redis reads it: whatever is no number counts as 0.
     let on = matches!(mycorrhizal_net::resp::number::parse_i64(args.get(2)), Some(number) if number != 0);
-    let cores: Vec<CoreId> = caller.core.node.topology.cores().collect();
+    let cores: Vec<CoreId> = caller.core.node.cores().collect();
     caller.core.call_all(&cores, move |core| core.active_expiry.set(on)).await;
     reply.ok();
     Ok(())

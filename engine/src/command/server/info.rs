@@ -98,7 +98,7 @@ pub(super) async fn info(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>)
     let chosen: Vec<&Section> = SECTIONS.iter().filter(|section| is_chosen(section, args)).collect();
     let asks = |name| chosen.iter().any(|section| section.name == name);
     let reports = if asks("clients") || asks("cores") || asks("keyspace") {
-        let cores: Vec<_> = caller.core.node.topology.cores().collect();
+        let cores: Vec<_> = caller.core.node.cores().collect();
         caller.core.call_all(&cores, |core| CoreReport::of(core)).await
     } else {
         Vec::new()

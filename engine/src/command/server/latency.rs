@@ -87,7 +87,7 @@ pub(super) const SUBCOMMANDS: &[Command] = &[
 type Events = BTreeMap<&'static str, LatencyEvent>;
 
 async fn events(caller: &Caller) -> Events {
-    let cores: Vec<CoreId> = caller.core.node.topology.cores().collect();
+    let cores: Vec<CoreId> = caller.core.node.cores().collect();
     let of_cores = caller.core.call_all(&cores, |core| {
         let events = core.latency_events.borrow();
         events.iter().map(|(name, event)| (name, event.clone())).collect::<Vec<_>>()
@@ -141,7 +141,7 @@ fn named<'e>(events: &'e Events, name: &[u8]) -> Option<(&'static str, &'e Laten
 
 async fn reset(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let names: Vec<Vec<u8>> = args.iter().skip(2).map(<[u8]>::to_ascii_lowercase).collect();
-    let cores: Vec<CoreId> = caller.core.node.topology.cores().collect();
+    let cores: Vec<CoreId> = caller.core.node.cores().collect();
     let forgotten = caller.core.call_all(&cores, move |core| {
         let mut events = core.latency_events.borrow_mut();
         let chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name.as_bytes());

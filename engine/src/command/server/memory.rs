@@ -95,7 +95,7 @@ enum Figure {
 
 async fn stats(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let node = &caller.core.node;
-    let cores: Vec<CoreId> = node.topology.cores().collect();
+    let cores: Vec<CoreId> = node.cores().collect();
     let databases = caller.core.settings().databases;
     let lens = caller.core.call_all(&cores, move |core| {
         let keyspace = &core.data.borrow().keyspace;

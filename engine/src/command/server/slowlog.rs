@@ -108,5 +108,5 @@ async fn reset(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandErro
 }
 
 fn all_cores(caller: &Caller) -> Vec<CoreId> {
-    caller.core.node.topology.cores().collect()
+    caller.core.node.cores().collect()
 }

@@ -25,6 +25,9 @@ const CALL: Duration = Duration::from_millis(1000);
 /// How long a founder that cannot be seen any more keeps the word that it was given.
 const WORD_KEPT: Duration = Duration::from_secs(10);
 
+/// How long a node listens for a cluster that exists before it founds one unasked.
+const LISTEN: Duration = Duration::from_millis(1500);
+
 /// How long the node waits after its file could not be written.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -47,6 +50,7 @@ pub(super) struct Entering {
     described: RefCell<BTreeMap<NodeId, Description>>,
     word: Cell<Option<Word>>,
     founder_seen: Cell<Duration>,
+    began: Duration,
     ordered: Cell<bool>,
     founding: Cell<bool>,
 }
@@ -57,6 +61,7 @@ impl Entering {
             described: RefCell::default(),
             word: Cell::new(store.read("word")?),
             founder_seen: Cell::new(clock::since_boot()),
+            began: clock::since_boot(),
             ordered: Cell::new(false),
             founding: Cell::new(false),
         })
@@ -105,6 +110,7 @@ impl Host {
                 let seen = self.entering.described.borrow().len();
                 self.set_stage(Stage::Waiting { seen, expect: self.config.expect });
             }
+            Step::Found { .. } if self.listens() => {}
             Step::Found { ask } => self.found(&ask).await?,
             Step::Join { cluster, .. } if self.entering.word.get().is_none() => self.belong(cluster)?,
             Step::Join { .. } => {}
@@ -120,6 +126,11 @@ impl Host {
             }
         }
         Ok(())
+    }
+
+    /// Whether it is too early to found a cluster unasked: one that exists may not have been heard of yet.
+    fn listens(&self) -> bool {
+        !self.entering.ordered.get() && clock::since_boot() < self.entering.began + LISTEN
     }
 
     /// Asks the nodes that are alive who they are.

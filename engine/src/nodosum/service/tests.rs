@@ -301,6 +301,7 @@ fn clusters_that_began_apart_are_not_merged() {
     lab.start(2);
     lab.wait_members(&[2]);
     lab.cut(&[]);
+    lab.expect = 3;
     lab.start(3);
     let mut status = lab.service(3).status();
     let torn = lab.runtime.block_on(async {

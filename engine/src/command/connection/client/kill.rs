@@ -107,7 +107,7 @@ impl Filter {
 pub(super) async fn kill(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let filter = Filter::parse(args)?;
     let me = caller.session().id;
-    let cores: Vec<_> = caller.core.node.topology.cores().collect();
+    let cores: Vec<_> = caller.core.node.cores().collect();
     let killed = caller.core.call_all(&cores, move |core| filter.kill(core, me)).await;
     match killed.into_iter().sum() {
         0 if args.len() == 3 => return Err(CommandError::Text("ERR No such client")),

@@ -27,7 +27,7 @@ pub(super) async fn pause(
         _ => return Err(CommandError::Text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
     };
     let asked = Pause { until_ms: caller.core.now_ms().saturating_add(timeout_ms), writes_only };
-    let cores: Vec<CoreId> = caller.core.node.topology.cores().collect();
+    let cores: Vec<CoreId> = caller.core.node.cores().collect();
     caller
         .core
         .call_all(&cores, move |core| {
@@ -48,7 +48,7 @@ fn both(first: Pause, second: Pause) -> Pause {
 }
 
 pub(super) async fn unpause(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    let cores: Vec<CoreId> = caller.core.node.topology.cores().collect();
+    let cores: Vec<CoreId> = caller.core.node.cores().collect();
     caller.core.call_all(&cores, |core| core.pause.set(None)).await;
     reply.ok();
     Ok(())

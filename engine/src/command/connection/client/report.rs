@@ -64,7 +64,7 @@ impl Chosen {
 
 pub(super) async fn list(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let chosen = Chosen::parse(args)?;
-    let cores: Vec<_> = caller.core.node.topology.cores().collect();
+    let cores: Vec<_> = caller.core.node.cores().collect();
     let lines = caller.core.call_all(&cores, |core| {
         let callers = core.callers.borrow();
         callers.iter().map(|(_, caller)| (caller.session().id, line(caller))).collect::<Vec<_>>()

@@ -26,12 +26,12 @@ pub(super) fn server(facts: &Facts<'_>, page: &mut Page) {
     page.field("multiplexing_api", "io_uring");
     page.field("process_id", std::process::id());
     page.field("process_supervised", "no");
-    page.field("run_id", core.node.topology.run_id());
+    page.field("run_id", core.node.id);
     page.field("tcp_port", core.node.settings.port);
     page.field("server_time_usec", clock::unix_us());
     page.field("uptime_in_seconds", uptime_seconds);
     page.field("uptime_in_days", uptime_seconds / 86_400);
-    page.field("cores", core.node.topology.core_count());
+    page.field("cores", core.node.posts.len());
     page.field("executable", executable.unwrap_or_default());
     page.field("config_file", config_file.unwrap_or_default());
 }

@@ -35,7 +35,7 @@ pub(super) fn replication(facts: &Facts<'_>, page: &mut Page) {
     page.field("role", "master");
     page.field("connected_slaves", 0);
     page.field("master_failover_state", "no-failover");
-    page.field("master_replid", facts.caller.core.node.topology.run_id());
+    page.field("master_replid", facts.caller.core.node.id);
     page.field("master_replid2", "0".repeat(40));
     page.field("master_repl_offset", 0);
     page.field("second_repl_offset", -1);
