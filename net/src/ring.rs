@@ -19,6 +19,7 @@
 
 mod acceptor;
 pub(crate) mod clock;
+mod connect;
 mod connection;
 mod core;
 mod deadlines;
@@ -40,6 +41,7 @@ mod stream;
 mod timer;
 mod wake;
 
+pub use self::connect::Connect;
 pub use self::connection::Connection;
 pub use self::limits::{Limit, Resource};
 pub use self::listener::Listener;
@@ -54,7 +56,7 @@ pub use self::wake::RingWaker;
 
 use self::core::Core;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -119,6 +121,13 @@ impl Ring {
     pub fn listen(&self, listener: TcpListener) -> io::Result<Listener> {
         listener.set_nonblocking(false)?;
         Ok(Listener::new(Rc::clone(&self.core), listener))
+    }
+
+    /// Connects to `address` within `timeout`; the connection stays on this core, and sends small segments at once.
+    /// The future's errors: what the peer or the network says (`ECONNREFUSED`, `EHOSTUNREACH` …), `ETIMEDOUT`, or
+    /// `ECANCELED` when the ring ends; trying again makes sense after all but the last.
+    pub fn connect(&self, address: SocketAddr, timeout: Duration) -> Connect {
+        Connect::new(Rc::clone(&self.core), address, timeout)
     }
 
     /// Completes at `at`, or in this turn if that is past.

@@ -166,6 +166,7 @@ impl Core {
             Event::Received { stream, result, armed } => self.on_received(&stream, result, armed),
             Event::Sent { stream, bytes, result } => self.on_sent(&stream, bytes, result),
             Event::Accepted { acceptor, result, armed } => self.on_accepted(&acceptor, result, armed),
+            Event::Connected { dial, result } => self.on_connected(&dial, result),
             Event::Woken => add(&self.counters.wakes, 1),
         }
     }
@@ -201,15 +202,16 @@ impl Core {
         earliest.map(|at| at.saturating_duration_since(clock::read()))
     }
 
-    /// Ends every connection and listener, and wakes the tasks that wait for them.
+    /// Ends everything that is open or under way, and wakes the tasks that wait for it.
     pub(super) fn shut_down(&self) {
         self.closing.set(true);
-        let (streams, acceptors) = self.kernel.borrow().owners();
-        streams.into_iter().chain(self.starved.take()).chain(self.dirty.take()).for_each(|stream| {
+        let owners = self.kernel.borrow().owners();
+        owners.streams.into_iter().chain(self.starved.take()).chain(self.dirty.take()).for_each(|stream| {
             stream.dirty.set(false);
             self.release(&stream);
         });
-        acceptors.iter().for_each(|acceptor| self.fail_accepting(acceptor));
+        owners.acceptors.iter().for_each(|acceptor| self.fail_accepting(acceptor));
+        owners.dials.iter().for_each(|dial| self.fail_dialling(dial));
         self.deadlines.borrow_mut().clear();
     }
 
@@ -219,6 +221,8 @@ impl Core {
         RingStats {
             accepts: counters.accepts.get(),
             accept_back_offs: counters.accept_back_offs.get(),
+            connects: counters.connects.get(),
+            connect_failures: counters.connect_failures.get(),
             receives: counters.receives.get(),
             received_bytes: counters.received_bytes.get(),
             sends: counters.sends.get(),

@@ -15,9 +15,11 @@
 #![expect(unsafe_code, reason = "submits to the kernel; every submission proves how long its memory lives")]
 
 mod completion;
+mod connect;
 
 use super::acceptor::Acceptor;
 use super::clock;
+use super::connect::Dial;
 use super::operations::{OperationId, Operations, RESERVED};
 use super::pool::{Chunk, GROUP, Pool};
 use super::stream::Stream;
@@ -48,6 +50,7 @@ enum Operation {
     /// Polls the eventfd that foreign threads signal.
     Poll(Arc<Shared>),
     Accept(Rc<Acceptor>),
+    Connect(Box<connect::Outward>),
     Receive(Rc<Stream>),
     Send(Outgoing),
     /// The bytes of a zero-copy send that the network may still read.
@@ -84,6 +87,10 @@ pub(super) enum Event {
         result: Result<OwnedFd, i32>,
         armed: bool,
     },
+    Connected {
+        dial: Rc<Dial>,
+        result: Result<OwnedFd, i32>,
+    },
     Received {
         stream: Rc<Stream>,
         /// None at the end of the stream.
@@ -95,6 +102,14 @@ pub(super) enum Event {
         bytes: Vec<u8>,
         result: Result<(), i32>,
     },
+}
+
+/// Whose operations are in flight. Whoever has several is named as often.
+#[derive(Default)]
+pub(super) struct Owners {
+    pub(super) streams: Vec<Rc<Stream>>,
+    pub(super) acceptors: Vec<Rc<Acceptor>>,
+    pub(super) dials: Vec<Rc<Dial>>,
 }
 
 /// Whether entering the kernel may sleep.
@@ -389,19 +404,18 @@ impl Kernel {
         }
     }
 
-    /// Whose operations are in flight; a connection that both receives and sends is named twice.
-    pub(super) fn owners(&self) -> (Vec<Rc<Stream>>, Vec<Rc<Acceptor>>) {
-        let mut streams = Vec::new();
-        let mut acceptors = Vec::new();
+    pub(super) fn owners(&self) -> Owners {
+        let mut owners = Owners::default();
         for operation in self.operations.iter() {
             match operation {
-                Operation::Receive(stream) => streams.push(Rc::clone(stream)),
-                Operation::Send(outgoing) => streams.push(Rc::clone(&outgoing.stream)),
-                Operation::Accept(acceptor) => acceptors.push(Rc::clone(acceptor)),
+                Operation::Receive(stream) => owners.streams.push(Rc::clone(stream)),
+                Operation::Send(outgoing) => owners.streams.push(Rc::clone(&outgoing.stream)),
+                Operation::Accept(acceptor) => owners.acceptors.push(Rc::clone(acceptor)),
+                Operation::Connect(outward) => owners.dials.push(Rc::clone(outward.dial())),
                 Operation::Poll(_) | Operation::Notice { .. } => {}
             }
         }
-        (streams, acceptors)
+        owners
     }
 }
 

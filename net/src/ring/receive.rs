@@ -164,7 +164,7 @@ impl Core {
 
     /// Moves what is queued anywhere out of the receive buffers.
     fn detach_queues(&self) {
-        let (mut streams, _) = self.kernel.borrow().owners();
+        let mut streams = self.kernel.borrow().owners().streams;
         streams.extend(self.starved.borrow().iter().cloned());
         for stream in streams {
             stream.receiving.borrow_mut().queue.iter_mut().for_each(Chunk::detach);

@@ -9,6 +9,10 @@ pub struct RingStats {
     pub accepts: u64,
     /// Times that accepting backed off, because descriptors or memory had run out.
     pub accept_back_offs: u64,
+    /// Connections made to peers.
+    pub connects: u64,
+    /// Connections that a peer, the network or this machine refused, or that ran out of time.
+    pub connect_failures: u64,
     /// Receive completions that carried bytes.
     pub receives: u64,
     /// Bytes received.
@@ -40,6 +44,8 @@ pub struct RingStats {
 pub(super) struct Counters {
     pub(super) accepts: Cell<u64>,
     pub(super) accept_back_offs: Cell<u64>,
+    pub(super) connects: Cell<u64>,
+    pub(super) connect_failures: Cell<u64>,
     pub(super) receives: Cell<u64>,
     pub(super) received_bytes: Cell<u64>,
     pub(super) sends: Cell<u64>,

@@ -4,6 +4,7 @@ mod support;
 
 mod buffers;
 mod closing;
+mod connecting;
 mod descriptors;
 mod echo;
 mod outside;

@@ -4,6 +4,7 @@ use super::super::ledger::BufferId;
 use super::super::operations::OperationId;
 use super::super::pool::Chunk;
 use super::super::stream::Mode;
+use super::connect::connected;
 use super::{Event, Kernel, Operation, Outgoing, PEER, PEER_FAILED, Ready, SEND_BYTES_MAX, SendMode};
 use io_uring::cqueue;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -59,6 +60,10 @@ impl Kernel {
                 }
                 Some(Event::Accepted { acceptor, result: accepted(result), armed })
             }
+            Operation::Connect(_) => match self.operations.remove(id)? {
+                Operation::Connect(outward) => Some(connected(*outward, result)),
+                _ => None,
+            },
             Operation::Receive(stream) => {
                 let stream = Rc::clone(stream);
                 if !armed {
