@@ -7,3 +7,4 @@ pub mod mailbox;
 pub mod resp;
 pub mod ring;
 pub mod socket;
+pub mod version;

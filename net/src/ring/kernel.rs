@@ -16,10 +16,12 @@
 
 mod completion;
 mod connect;
+mod datagram;
 
 use super::acceptor::Acceptor;
 use super::clock;
 use super::connect::Dial;
+use super::datagrams::DatagramSocket;
 use super::operations::{OperationId, Operations, RESERVED};
 use super::pool::{Chunk, GROUP, Pool};
 use super::stream::Stream;
@@ -52,7 +54,9 @@ enum Operation {
     Accept(Rc<Acceptor>),
     Connect(Box<connect::Outward>),
     Receive(Rc<Stream>),
+    ReceiveDatagrams(Box<datagram::Incoming>),
     Send(Outgoing),
+    SendDatagram(Box<datagram::OutgoingDatagram>),
     /// The bytes of a zero-copy send that the network may still read.
     Notice {
         #[expect(dead_code, reason = "only kept alive")]
@@ -102,6 +106,15 @@ pub(super) enum Event {
         bytes: Vec<u8>,
         result: Result<(), i32>,
     },
+    Datagram {
+        socket: Rc<DatagramSocket>,
+        result: Result<Option<Chunk>, i32>,
+        armed: bool,
+    },
+    DatagramSent {
+        socket: Rc<DatagramSocket>,
+        result: Result<(), i32>,
+    },
 }
 
 /// Whose operations are in flight. Whoever has several is named as often.
@@ -110,6 +123,8 @@ pub(super) struct Owners {
     pub(super) streams: Vec<Rc<Stream>>,
     pub(super) acceptors: Vec<Rc<Acceptor>>,
     pub(super) dials: Vec<Rc<Dial>>,
+    /// Those that receive.
+    pub(super) sockets: Vec<Rc<DatagramSocket>>,
 }
 
 /// Whether entering the kernel may sleep.
@@ -412,7 +427,10 @@ impl Kernel {
                 Operation::Send(outgoing) => owners.streams.push(Rc::clone(&outgoing.stream)),
                 Operation::Accept(acceptor) => owners.acceptors.push(Rc::clone(acceptor)),
                 Operation::Connect(outward) => owners.dials.push(Rc::clone(outward.dial())),
-                Operation::Poll(_) | Operation::Notice { .. } => {}
+                Operation::ReceiveDatagrams(incoming) => {
+                    owners.sockets.push(Rc::clone(incoming.socket()));
+                }
+                Operation::Poll(_) | Operation::SendDatagram(_) | Operation::Notice { .. } => {}
             }
         }
         owners

@@ -21,6 +21,18 @@ pub struct RingStats {
     pub sends: u64,
     /// Bytes handed to the kernel by completed sends.
     pub sent_bytes: u64,
+    /// Datagrams received.
+    pub datagrams_received: u64,
+    /// Datagrams dropped because they did not fit into a receive buffer, or told no sender.
+    pub datagrams_unreadable: u64,
+    /// Times that receiving datagrams backed off after an error.
+    pub datagram_receive_errors: u64,
+    /// Datagrams handed to the network.
+    pub datagrams_sent: u64,
+    /// Datagrams dropped before the kernel saw them, because too many were under way.
+    pub datagrams_overflowed: u64,
+    /// Datagrams that the kernel refused: no way to the peer, no room, an address of another family.
+    pub datagram_send_errors: u64,
     /// Times that a receive ended because the kernel had no buffer.
     pub buffer_shortages: u64,
     /// System calls of the ring.
@@ -50,6 +62,12 @@ pub(super) struct Counters {
     pub(super) received_bytes: Cell<u64>,
     pub(super) sends: Cell<u64>,
     pub(super) sent_bytes: Cell<u64>,
+    pub(super) datagrams_received: Cell<u64>,
+    pub(super) datagrams_unreadable: Cell<u64>,
+    pub(super) datagram_receive_errors: Cell<u64>,
+    pub(super) datagrams_sent: Cell<u64>,
+    pub(super) datagrams_overflowed: Cell<u64>,
+    pub(super) datagram_send_errors: Cell<u64>,
     pub(super) buffer_shortages: Cell<u64>,
     pub(super) wakes: Cell<u64>,
 }

@@ -5,6 +5,7 @@ mod support;
 mod buffers;
 mod closing;
 mod connecting;
+mod datagrams;
 mod descriptors;
 mod echo;
 mod outside;
