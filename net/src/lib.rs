@@ -2,6 +2,7 @@
 //! listening sockets, and the RESP codec. Knows no data type.
 
 pub mod executor;
+pub mod gossip;
 pub mod identity;
 pub mod mailbox;
 pub mod resp;
