@@ -1,4 +1,10 @@
-//! Listening and datagram sockets, bound the way cores want them.
+//! Listening, datagram and multicast sockets, bound the way cores want them, and the machine's interfaces.
+
+mod interface;
+mod multicast;
+
+pub use self::interface::{Interface, interfaces};
+pub use self::multicast::{Family, MulticastSockets, Refusal, multicast_sockets};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
