@@ -1,10 +1,12 @@
 //! UDP: what arrives, what does not fit, and that nothing that goes wrong with one datagram ends the socket.
 
 use super::*;
+use crate::gossip::{BEACON_KIND, BEACON_V6, Beacon, Key, KeyRing, Opener, SALT_BYTES, Sealer};
+use crate::identity::{Incarnation, NodeId};
 use crate::ring::{Datagram, Datagrams, Ring, RingConfig};
-use crate::socket::bind_udp;
+use crate::socket::{bind_udp, interfaces, multicast_sockets};
 use std::io::Write;
-use std::net::{Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpStream, UdpSocket};
 
 fn local() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -229,6 +231,33 @@ fn dropping_it_closes_the_socket() {
         assert_eq!(ring.stats().buffers_lent, 1);
         drop(datagram);
         assert_eq!(ring.stats().buffers_lent, 0);
+    });
+}
+
+#[test]
+fn a_beacon_finds_a_node_that_has_no_address() {
+    let free = bind_udp(local()).expect("a free port").local_addr().expect("bound").port();
+    let group_v4 = SocketAddrV4::new(Ipv4Addr::new(239, 255, 79, 1), free);
+    let group_v6 = SocketAddrV6::new(*BEACON_V6.ip(), free, 0, 0);
+    on_core(RingConfig::default(), move |ring| async move {
+        let keys = KeyRing::new(Key::derive(b"a secret of this cluster").expect("long enough"));
+        let (listening, _) = multicast_sockets(group_v4, group_v6).expect("the interfaces");
+        let mut receivers = listening.receivers().expect("descriptors").into_iter();
+        let receiver = ring.datagrams(receivers.next().expect("IPv4 is to be had")).expect("a socket");
+
+        let (speaking, _) = multicast_sockets(group_v4, group_v6).expect("the interfaces");
+        let said = Beacon { node: NodeId([1; 20]), cluster: None, gossip_port: 4000 };
+        let mut sealer = Sealer::new("orders", said.node, Incarnation(1), 0, [9; SALT_BYTES]);
+        speaking.send(&sealer.seal(&keys, BEACON_KIND, &said.encode()).expect("it fits"));
+
+        let datagram = next(&receiver).await;
+        let mut payload = Vec::new();
+        let header = Opener::new("orders").open(&keys, &datagram, &mut payload).expect("it is ours");
+        assert_eq!((header.kind, header.sender), (BEACON_KIND, said.node));
+        assert_eq!(Beacon::decode(&payload), Ok(said));
+        let here = interfaces().expect("the list");
+        let here = here.iter().flat_map(|interface| &interface.ipv4);
+        assert!(here.into_iter().any(|address| datagram.from().ip() == *address));
     });
 }
 
