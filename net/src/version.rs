@@ -1,4 +1,4 @@
-//! The version of the protocol between nodes: what datagrams and links say first, and refuse when it is another.
+//! The version of what nodes say to each other.
 
-/// The version that this build speaks. Raised with every change of the bytes that nodes exchange.
+/// The wire protocol that this node speaks, in datagrams and on links. Nodes of different ones do not talk.
 pub const PROTOCOL: u16 = 1;
