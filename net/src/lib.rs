@@ -2,8 +2,10 @@
 //! listening sockets, and the RESP codec. Knows no data type.
 
 pub mod executor;
+pub mod gossip;
 pub mod identity;
 pub mod mailbox;
 pub mod resp;
 pub mod ring;
 pub mod socket;
+pub mod version;

@@ -1,9 +1,9 @@
-//! The network ring: one io_uring per core, and TCP, timers and wake-ups as futures over it.
+//! The network ring: one io_uring per core, and TCP, UDP, timers and wake-ups as futures over it.
 //!
 //! ```text
-//!   tasks ── recv / output / accept / sleep ──▶ core ──▶ kernel (submissions, operation slab)
-//!     ▲                                           │              │
-//!     └───────────── wakers ──────────────────────┴── events ◀───┘ completions
+//!   tasks ── recv / output / accept / connect / sleep ──▶ core ──▶ kernel (submissions, operation slab)
+//!     ▲                                                     │              │
+//!     └───────────────── wakers ────────────────────────────┴── events ◀───┘ completions
 //! ```
 //!
 //! A [`Ring`] belongs to the thread that made it. Something has to drive it: [`crate::executor::run`] submits,
@@ -19,8 +19,11 @@
 
 mod acceptor;
 pub(crate) mod clock;
+mod connect;
 mod connection;
 mod core;
+mod datagram;
+mod datagrams;
 mod deadlines;
 mod eventfd;
 mod kernel;
@@ -40,7 +43,10 @@ mod stream;
 mod timer;
 mod wake;
 
+pub use self::connect::Connect;
 pub use self::connection::Connection;
+pub use self::datagram::Datagram;
+pub use self::datagrams::Datagrams;
 pub use self::limits::{Limit, Resource};
 pub use self::listener::Listener;
 pub use self::park::ExternalWork;
@@ -54,7 +60,7 @@ pub use self::wake::RingWaker;
 
 use self::core::Core;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -119,6 +125,23 @@ impl Ring {
     pub fn listen(&self, listener: TcpListener) -> io::Result<Listener> {
         listener.set_nonblocking(false)?;
         Ok(Listener::new(Rc::clone(&self.core), listener))
+    }
+
+    /// Sends and receives datagrams at `socket` with this ring; they stay on this core.
+    ///
+    /// # Errors
+    ///
+    /// The socket cannot be put into the mode that the ring needs.
+    pub fn datagrams(&self, socket: UdpSocket) -> io::Result<Datagrams> {
+        socket.set_nonblocking(false)?;
+        Ok(Datagrams::new(Rc::clone(&self.core), socket))
+    }
+
+    /// Connects to `address` within `timeout`; the connection stays on this core, and sends small segments at once.
+    /// The future's errors: what the peer or the network says (`ECONNREFUSED`, `EHOSTUNREACH` …), `ETIMEDOUT`, or
+    /// `ECANCELED` when the ring ends; trying again makes sense after all but the last.
+    pub fn connect(&self, address: SocketAddr, timeout: Duration) -> Connect {
+        Connect::new(Rc::clone(&self.core), address, timeout)
     }
 
     /// Completes at `at`, or in this turn if that is past.

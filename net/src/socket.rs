@@ -1,11 +1,19 @@
-//! Listening sockets, bound the way cores want them.
+//! Listening, datagram and multicast sockets, bound the way cores want them, and the machine's interfaces.
+
+mod interface;
+mod multicast;
+
+pub use self::interface::{Interface, interfaces};
+pub use self::multicast::{Family, MulticastSockets, Refusal, multicast_sockets};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 /// Connections that the kernel holds for a listener that has not accepted them yet.
 pub const BACKLOG: i32 = 4096;
+/// Bytes of datagrams that the kernel is asked to hold for a core that is busy; it grants what its limits allow.
+const DATAGRAM_BUFFER_BYTES: usize = 1 << 20;
 
 /// Whether several cores listen at one address, each with a socket of its own, so that the kernel deals the
 /// connections to them (`SO_REUSEPORT`).
@@ -44,6 +52,24 @@ pub fn listen_tcp(address: SocketAddr, sharing: Sharing, backlog: i32) -> io::Re
     Ok(socket.into())
 }
 
+/// Binds a UDP socket that nobody shares: a second one at the address is refused. Port 0 takes a free one. An IPv6
+/// address takes IPv6 only, so that both families can be bound at one port.
+///
+/// # Errors
+///
+/// What the system says: `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL` …
+pub fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if let Err(error) = socket.set_recv_buffer_size(DATAGRAM_BUFFER_BYTES) {
+        tracing::debug!(%error, "the buffer of a UDP socket stays as it is");
+    }
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +96,15 @@ mod tests {
         let address = first.local_addr().expect("bound");
         let error = listen_tcp(address, Sharing::Alone, 8).expect_err("in use");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn a_udp_port_belongs_to_one_socket_and_one_family() {
+        let first = bind_udp(local(0)).expect("a free port");
+        let address = first.local_addr().expect("bound");
+        assert_eq!(bind_udp(address).expect_err("in use").kind(), io::ErrorKind::AddrInUse);
+        let any = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, address.port()));
+        bind_udp(any).expect("the port of the other family is free");
     }
 
     #[test]

@@ -122,7 +122,16 @@ impl Connection {
             .ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))
     }
 
-    /// Whether small segments are sent at once. Inherited from the listener, where it is on.
+    /// Whether small segments are sent at once: they are, unless it was turned off.
+    ///
+    /// # Errors
+    ///
+    /// What `getsockopt` says.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.stream.socket().tcp_nodelay()
+    }
+
+    /// Whether small segments are sent at once. On at first, for accepted connections by their listener.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 use super::acceptor::Acceptor;
 use super::clock;
+use super::datagrams::DatagramSocket;
 use super::deadlines::Deadlines;
 use super::kernel::{Event, Kernel, Wait};
 use super::pool::Pool;
@@ -22,6 +23,8 @@ pub(super) enum Due {
     Wake(Waker),
     /// Accepting was backed off.
     Accept(Weak<Acceptor>),
+    /// Receiving datagrams was backed off.
+    Datagrams(Weak<DatagramSocket>),
     /// What a dropped connection left to be sent had time enough.
     Abandon(Weak<Stream>),
 }
@@ -38,6 +41,8 @@ pub(super) struct Core {
     pub(super) dirty: RefCell<Vec<Rc<Stream>>>,
     /// Connections that wait for receive buffers.
     pub(super) starved: RefCell<Vec<Rc<Stream>>>,
+    /// UDP sockets that wait for them.
+    pub(super) starved_sockets: RefCell<Vec<Rc<DatagramSocket>>>,
     /// The kernel ran out of receive buffers in this turn.
     pub(super) short: Cell<bool>,
     /// Output buffers to use again, the warmest last.
@@ -72,6 +77,7 @@ impl Core {
             deadlines: RefCell::new(Deadlines::new()),
             dirty: RefCell::new(Vec::new()),
             starved: RefCell::new(Vec::new()),
+            starved_sockets: RefCell::new(Vec::new()),
             short: Cell::new(false),
             spare: RefCell::new(Vec::new()),
             connections: Rc::new(Cell::new(0)),
@@ -166,6 +172,9 @@ impl Core {
             Event::Received { stream, result, armed } => self.on_received(&stream, result, armed),
             Event::Sent { stream, bytes, result } => self.on_sent(&stream, bytes, result),
             Event::Accepted { acceptor, result, armed } => self.on_accepted(&acceptor, result, armed),
+            Event::Connected { dial, result } => self.on_connected(&dial, result),
+            Event::Datagram { socket, result, armed } => self.on_datagram(&socket, result, armed),
+            Event::DatagramSent { socket, result } => self.on_datagram_sent(&socket, result),
             Event::Woken => add(&self.counters.wakes, 1),
         }
     }
@@ -180,6 +189,11 @@ impl Core {
                 Some(Due::Accept(acceptor)) => {
                     if let Some(acceptor) = acceptor.upgrade() {
                         self.accept_again(&acceptor);
+                    }
+                }
+                Some(Due::Datagrams(socket)) => {
+                    if let Some(socket) = socket.upgrade() {
+                        self.receive_datagrams_again(&socket);
                     }
                 }
                 Some(Due::Abandon(stream)) => {
@@ -201,15 +215,18 @@ impl Core {
         earliest.map(|at| at.saturating_duration_since(clock::read()))
     }
 
-    /// Ends every connection and listener, and wakes the tasks that wait for them.
+    /// Ends everything that is open or under way, and wakes the tasks that wait for it.
     pub(super) fn shut_down(&self) {
         self.closing.set(true);
-        let (streams, acceptors) = self.kernel.borrow().owners();
-        streams.into_iter().chain(self.starved.take()).chain(self.dirty.take()).for_each(|stream| {
+        let owners = self.kernel.borrow().owners();
+        owners.streams.into_iter().chain(self.starved.take()).chain(self.dirty.take()).for_each(|stream| {
             stream.dirty.set(false);
             self.release(&stream);
         });
-        acceptors.iter().for_each(|acceptor| self.fail_accepting(acceptor));
+        owners.acceptors.iter().for_each(|acceptor| self.fail_accepting(acceptor));
+        owners.dials.iter().for_each(|dial| self.fail_dialling(dial));
+        let starved = self.starved_sockets.take();
+        owners.sockets.iter().chain(&starved).for_each(|socket| self.fail_datagrams(socket));
         self.deadlines.borrow_mut().clear();
     }
 
@@ -219,11 +236,19 @@ impl Core {
         RingStats {
             accepts: counters.accepts.get(),
             accept_back_offs: counters.accept_back_offs.get(),
+            connects: counters.connects.get(),
+            connect_failures: counters.connect_failures.get(),
             receives: counters.receives.get(),
             received_bytes: counters.received_bytes.get(),
             sends: counters.sends.get(),
             sent_bytes: counters.sent_bytes.get(),
             buffer_shortages: counters.buffer_shortages.get(),
+            datagrams_received: counters.datagrams_received.get(),
+            datagrams_unreadable: counters.datagrams_unreadable.get(),
+            datagram_receive_errors: counters.datagram_receive_errors.get(),
+            datagrams_sent: counters.datagrams_sent.get(),
+            datagrams_overflowed: counters.datagrams_overflowed.get(),
+            datagram_send_errors: counters.datagram_send_errors.get(),
             enters: kernel.enters,
             wakes: counters.wakes.get(),
             connections: self.connections.get(),

@@ -15,9 +15,13 @@
 #![expect(unsafe_code, reason = "submits to the kernel; every submission proves how long its memory lives")]
 
 mod completion;
+mod connect;
+mod datagram;
 
 use super::acceptor::Acceptor;
 use super::clock;
+use super::connect::Dial;
+use super::datagrams::DatagramSocket;
 use super::operations::{OperationId, Operations, RESERVED};
 use super::pool::{Chunk, GROUP, Pool};
 use super::stream::Stream;
@@ -48,8 +52,11 @@ enum Operation {
     /// Polls the eventfd that foreign threads signal.
     Poll(Arc<Shared>),
     Accept(Rc<Acceptor>),
+    Connect(Box<connect::Outward>),
     Receive(Rc<Stream>),
+    ReceiveDatagrams(Box<datagram::Incoming>),
     Send(Outgoing),
+    SendDatagram(Box<datagram::OutgoingDatagram>),
     /// The bytes of a zero-copy send that the network may still read.
     Notice {
         #[expect(dead_code, reason = "only kept alive")]
@@ -84,6 +91,10 @@ pub(super) enum Event {
         result: Result<OwnedFd, i32>,
         armed: bool,
     },
+    Connected {
+        dial: Rc<Dial>,
+        result: Result<OwnedFd, i32>,
+    },
     Received {
         stream: Rc<Stream>,
         /// None at the end of the stream.
@@ -95,6 +106,25 @@ pub(super) enum Event {
         bytes: Vec<u8>,
         result: Result<(), i32>,
     },
+    Datagram {
+        socket: Rc<DatagramSocket>,
+        result: Result<Option<Chunk>, i32>,
+        armed: bool,
+    },
+    DatagramSent {
+        socket: Rc<DatagramSocket>,
+        result: Result<(), i32>,
+    },
+}
+
+/// Whose operations are in flight. Whoever has several is named as often.
+#[derive(Default)]
+pub(super) struct Owners {
+    pub(super) streams: Vec<Rc<Stream>>,
+    pub(super) acceptors: Vec<Rc<Acceptor>>,
+    pub(super) dials: Vec<Rc<Dial>>,
+    /// Those that receive.
+    pub(super) sockets: Vec<Rc<DatagramSocket>>,
 }
 
 /// Whether entering the kernel may sleep.
@@ -389,19 +419,21 @@ impl Kernel {
         }
     }
 
-    /// Whose operations are in flight; a connection that both receives and sends is named twice.
-    pub(super) fn owners(&self) -> (Vec<Rc<Stream>>, Vec<Rc<Acceptor>>) {
-        let mut streams = Vec::new();
-        let mut acceptors = Vec::new();
+    pub(super) fn owners(&self) -> Owners {
+        let mut owners = Owners::default();
         for operation in self.operations.iter() {
             match operation {
-                Operation::Receive(stream) => streams.push(Rc::clone(stream)),
-                Operation::Send(outgoing) => streams.push(Rc::clone(&outgoing.stream)),
-                Operation::Accept(acceptor) => acceptors.push(Rc::clone(acceptor)),
-                Operation::Poll(_) | Operation::Notice { .. } => {}
+                Operation::Receive(stream) => owners.streams.push(Rc::clone(stream)),
+                Operation::Send(outgoing) => owners.streams.push(Rc::clone(&outgoing.stream)),
+                Operation::Accept(acceptor) => owners.acceptors.push(Rc::clone(acceptor)),
+                Operation::Connect(outward) => owners.dials.push(Rc::clone(outward.dial())),
+                Operation::ReceiveDatagrams(incoming) => {
+                    owners.sockets.push(Rc::clone(incoming.socket()));
+                }
+                Operation::Poll(_) | Operation::SendDatagram(_) | Operation::Notice { .. } => {}
             }
         }
-        (streams, acceptors)
+        owners
     }
 }
 

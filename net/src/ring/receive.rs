@@ -139,9 +139,9 @@ impl Core {
         }
     }
 
-    /// Lets connections that ran out of buffers receive again, if there are buffers.
+    /// Lets connections and UDP sockets that ran out of buffers receive again, if there are buffers.
     pub(super) fn feed_starved(&self) {
-        if self.starved.borrow().is_empty() {
+        if self.starved.borrow().is_empty() && self.starved_sockets.borrow().is_empty() {
             return;
         }
         if self.pool.available() == 0 {
@@ -160,14 +160,17 @@ impl Core {
                 }
             }
         }
+        for socket in self.starved_sockets.take() {
+            self.receive_datagrams_again(&socket);
+        }
     }
 
     /// Moves what is queued anywhere out of the receive buffers.
     fn detach_queues(&self) {
-        let (mut streams, _) = self.kernel.borrow().owners();
-        streams.extend(self.starved.borrow().iter().cloned());
-        for stream in streams {
+        let owners = self.kernel.borrow().owners();
+        for stream in owners.streams.iter().chain(self.starved.borrow().iter()) {
             stream.receiving.borrow_mut().queue.iter_mut().for_each(Chunk::detach);
         }
+        owners.sockets.iter().for_each(|socket| socket.detach_queue());
     }
 }

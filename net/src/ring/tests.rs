@@ -4,6 +4,8 @@ mod support;
 
 mod buffers;
 mod closing;
+mod connecting;
+mod datagrams;
 mod descriptors;
 mod echo;
 mod outside;

@@ -4,6 +4,7 @@ use super::super::ledger::BufferId;
 use super::super::operations::OperationId;
 use super::super::pool::Chunk;
 use super::super::stream::Mode;
+use super::connect::connected;
 use super::{Event, Kernel, Operation, Outgoing, PEER, PEER_FAILED, Ready, SEND_BYTES_MAX, SendMode};
 use io_uring::cqueue;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -18,6 +19,9 @@ impl Kernel {
                 // Nothing is found if a failure came before: then the send went on under another name.
                 Ready::Settled(id) => match self.operations.remove(id) {
                     Some(Operation::Send(outgoing)) => self.on_sent_part(outgoing, None),
+                    Some(Operation::SendDatagram(outgoing)) => {
+                        Some(Event::DatagramSent { socket: Rc::clone(outgoing.socket()), result: Ok(()) })
+                    }
                     _ => None,
                 },
                 Ready::Completion { user_data, result, flags } => {
@@ -59,12 +63,29 @@ impl Kernel {
                 }
                 Some(Event::Accepted { acceptor, result: accepted(result), armed })
             }
+            Operation::Connect(_) => match self.operations.remove(id)? {
+                Operation::Connect(outward) => Some(connected(*outward, result)),
+                _ => None,
+            },
             Operation::Receive(stream) => {
                 let stream = Rc::clone(stream);
                 if !armed {
                     self.operations.remove(id);
                 }
                 Some(Event::Received { stream, result: self.received(result, flags), armed })
+            }
+            Operation::ReceiveDatagrams(incoming) => {
+                let socket = Rc::clone(incoming.socket());
+                if !armed {
+                    self.operations.remove(id);
+                }
+                Some(Event::Datagram { socket, result: self.received(result, flags), armed })
+            }
+            Operation::SendDatagram(outgoing) => {
+                let socket = Rc::clone(outgoing.socket());
+                self.operations.remove(id);
+                let result = if result < 0 { Err(-result) } else { Ok(()) };
+                Some(Event::DatagramSent { socket, result })
             }
             Operation::Send(_) if armed => self.on_zero_copied(id, result),
             Operation::Send(_) => match self.operations.remove(id)? {

@@ -60,7 +60,14 @@ fn accepting_backs_off_while_there_are_no_descriptors() {
                 spawn(async move { echo(&connection).await.unwrap_or(()) });
             }
         });
-        let peer = client(address, |mut socket| {
+        let peer = thread(move || {
+            // Those in the backlog are accepted first, and may hold every descriptor until they are through.
+            let mut socket = loop {
+                match TcpStream::connect(address) {
+                    Ok(socket) => break socket,
+                    Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EMFILE)),
+                }
+            };
             socket.write_all(b"still there?").expect("sent");
             let mut echoed = [0; 12];
             socket.read_exact(&mut echoed).expect("received");
