@@ -11,3 +11,4 @@
 //! sans-I/O: bytes in, bytes out, randomness as an argument.
 
 pub mod frame;
+pub mod handshake;
