@@ -10,5 +10,7 @@
 //! cluster; then it carries [`frame`]s, of which only the shapes are known here. Everything but [`transport`] is
 //! sans-I/O: bytes in, bytes out, randomness as an argument.
 
+pub mod backoff;
 pub mod frame;
 pub mod handshake;
+pub mod tls;
