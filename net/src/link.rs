@@ -14,3 +14,4 @@ pub mod backoff;
 pub mod frame;
 pub mod handshake;
 pub mod tls;
+pub mod transport;

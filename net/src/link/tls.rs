@@ -8,7 +8,7 @@
 //! TLS 1.3 only, without tickets or resumption, so that every link is judged by the certificates that hold now. Who
 //! dials a node that it knows accepts no other; who dials an address accepts any node of the authority. The handshake
 //! of the link runs inside, bound to the session ([`TlsSession::binding`]), and the id that the peer names there must
-//! be in its certificate ([`TlsSession::is_node`]). If a certificate limits its use, it must name both server and
+//! be in its certificate ([`PeerCertificate::is_node`]). If a certificate limits its use, it must name both server and
 //! client authentication, for every node is either.
 //!
 //! The validity of certificates is judged by the wall clock, which rustls reads itself.
@@ -19,8 +19,8 @@ mod config;
 mod error;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(in crate::link) mod tests;
 
 pub use self::config::{TlsConfig, certificate_name};
 pub use self::error::TlsError;
-pub use self::session::TlsSession;
+pub use self::session::{PeerCertificate, TlsSession};

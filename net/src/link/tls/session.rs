@@ -4,6 +4,7 @@ use super::config::{names, server_name};
 use super::{TlsConfig, TlsError};
 use crate::identity::NodeId;
 use crate::link::handshake::RANDOM_BYTES;
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConnection, Connection, ServerConnection};
 use std::fmt;
 use std::io::{BufRead, Write};
@@ -114,11 +115,11 @@ impl TlsSession {
         self.connection.is_handshaking()
     }
 
-    /// Whether the peer's certificate is one of `node`.
+    /// What the peer has shown; None before the handshake is done.
     #[must_use]
-    pub fn is_node(&self, node: NodeId) -> bool {
-        let certificate = self.connection.peer_certificates().and_then(<[_]>::first);
-        certificate.is_some_and(|certificate| names(certificate, node))
+    pub fn peer(&self) -> Option<PeerCertificate> {
+        let certificate = self.connection.peer_certificates()?.first()?;
+        Some(PeerCertificate(certificate.clone().into_owned()))
     }
 
     /// What both ends of this session know and no other session can be made to share; None before the handshake is
@@ -140,5 +141,17 @@ impl fmt::Debug for TlsSession {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let handshaking = self.is_handshaking();
         formatter.debug_struct("TlsSession").field("handshaking", &handshaking).finish_non_exhaustive()
+    }
+}
+
+/// The certificate of a peer, signed by the cluster's authority.
+#[derive(Clone, Debug)]
+pub struct PeerCertificate(CertificateDer<'static>);
+
+impl PeerCertificate {
+    /// Whether it is one of `node`.
+    #[must_use]
+    pub fn is_node(&self, node: NodeId) -> bool {
+        names(&self.0, node)
     }
 }
