@@ -4,6 +4,7 @@
 //! with `--sanitizer none` a stable toolchain will do), and for seconds each by the `smoke` test of `tests/`, which
 //! takes this file in and goes through [`TARGETS`]. A new target is a function, a row of [`TARGETS`], and a binary in `fuzz_targets/`.
 
+pub mod link;
 pub mod resp;
 
 /// One target.
@@ -33,5 +34,12 @@ pub const TARGETS: &[Target] = &[
         body: resp::number,
         seeds: resp::NUMBER_SEEDS,
         tokens: resp::NUMBER_TOKENS,
+    },
+    Target { name: "link_frame", body: link::frame, seeds: link::FRAME_SEEDS, tokens: link::FRAME_TOKENS },
+    Target {
+        name: "link_handshake",
+        body: link::handshake,
+        seeds: link::HANDSHAKE_SEEDS,
+        tokens: link::HANDSHAKE_TOKENS,
     },
 ];
