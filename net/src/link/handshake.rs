@@ -29,6 +29,8 @@
 //! Limits: [`MESSAGE_BYTES_MAX`]; no message but hello and proof is looked at before the proof holds. A time limit is
 //! the caller's. Errors: [`HandshakeError`].
 //!
+//! The bytes of every message are held in `net/src/link/golden/handshake.txt`.
+//!
 //! Sources: RFC 2104 (HMAC); ISO/IEC 9798-4, mutual authentication by a keyed hash in three passes.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]

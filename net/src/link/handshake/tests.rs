@@ -202,6 +202,25 @@ fn messages(one: &Hello, two: &Hello, secret: &LinkSecret) -> [Vec<u8>; 4] {
 }
 
 #[test]
+fn the_bytes_of_every_message_are_as_they_were() {
+    let mut messages = messages(&hello(1), &hello(2), &secret(&[KEY, NEW_KEY])).to_vec();
+    let mut ready_and_refusal = Vec::new();
+    packet::encode(Kind::Ready, &[], &mut ready_and_refusal);
+    packet::encode(Kind::Refusal, b"no", &mut ready_and_refusal);
+    messages.push(ready_and_refusal);
+    let mut found = String::new();
+    for (message, name) in messages.iter().zip(["hello", "hello", "proof", "proof", "ready, refusal"]) {
+        found += &format!("{name}\n");
+        for line in message.chunks(32) {
+            let words = line.chunks(4).map(|word| word.iter().map(|byte| format!("{byte:02x}")).collect());
+            found += &format!("    {}\n", words.collect::<Vec<String>>().join(" "));
+        }
+    }
+    let golden = include_str!("../golden/handshake.txt");
+    assert!(found == golden, "another protocol; if that is meant, these are its bytes:\n{found}");
+}
+
+#[test]
 fn a_recorded_handshake_is_of_no_use() {
     let (one, two, secret) = (hello(1), hello(2), secret(&[KEY]));
     let [dialers_hello, _, dialers_proof, _] = messages(&one, &two, &secret);
