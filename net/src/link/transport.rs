@@ -160,8 +160,13 @@ impl Link {
                 let mut plain = shared.plain.borrow_mut();
                 plain.clear();
                 frame.encode(&mut plain, shared.frame_bytes_max)?;
-                session.write(&plain, &mut shared.connection.output());
+                let sealed = session.write(&plain, &mut shared.connection.output());
                 plain.shrink_to(PLAIN_BYTES_KEPT);
+                if let Err(error) = sealed {
+                    // Half a frame may be in the output: nothing can follow it.
+                    shared.close();
+                    return Err(error.into());
+                }
             }
         }
         Ok(())

@@ -47,6 +47,9 @@ pub enum TlsError {
         /// What is wrong.
         reason: String,
     },
+    /// The session takes nothing more to send.
+    #[error("the TLS session has ended")]
+    LocalEnded,
 }
 
 impl TlsError {

@@ -93,14 +93,21 @@ impl TlsSession {
     }
 
     /// Seals `plain` and appends it to `out`. For after the handshake, and before [`TlsSession::close`].
-    pub fn write(&mut self, mut plain: &[u8], out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::LocalEnded`]: the session takes no more, and not all was sealed.
+    pub fn write(&mut self, mut plain: &[u8], out: &mut Vec<u8>) -> Result<(), TlsError> {
         debug_assert!(!self.is_handshaking(), "the handshake comes first");
         while !plain.is_empty() {
-            let taken = self.connection.writer().write(plain).expect("a session takes what it has room for");
-            plain = plain.get(taken..).unwrap_or_default();
+            let taken = self.connection.writer().write(plain).unwrap_or(0);
             self.flush(out);
-            assert!(taken > 0, "what was written before has been sealed and flushed");
+            if taken == 0 {
+                return Err(TlsError::LocalEnded);
+            }
+            plain = plain.get(taken..).unwrap_or_default();
         }
+        Ok(())
     }
 
     /// Says that this side sends no more, and appends that to `out`.

@@ -98,7 +98,7 @@ fn two_nodes_of_one_authority_agree_however_their_bytes_are_cut() {
         assert!(dialer.binding().is_some() && dialer.binding() == acceptor.binding());
         let data: Vec<u8> = (0..200_000_u32).map(|index| index.to_le_bytes()[0]).collect();
         let (mut sealed, mut plain, mut out) = (Vec::new(), Vec::new(), Vec::new());
-        dialer.write(&data, &mut sealed);
+        dialer.write(&data, &mut sealed).expect("it stands");
         assert!(!sealed.windows(64).any(|window| data[..64] == *window), "it is sealed");
         for piece in sealed.chunks(cut) {
             acceptor.on_bytes(piece, &mut plain, &mut out).expect("sealed by the peer");
@@ -178,7 +178,7 @@ fn bytes_altered_on_the_way_end_the_session() {
     let mut acceptor = TlsSession::accept(&authority.config(TWO)).expect("a session");
     assert_eq!(talk(&mut dialer, first, &mut acceptor, 4096), (Ok(()), Ok(())));
     let mut sealed = Vec::new();
-    dialer.write(b"a frame", &mut sealed);
+    dialer.write(b"a frame", &mut sealed).expect("it stands");
     *sealed.last_mut().expect("bytes") ^= 1;
     let (mut plain, mut out) = (Vec::new(), Vec::new());
     let error = acceptor.on_bytes(&sealed, &mut plain, &mut out).expect_err("altered");
@@ -195,7 +195,7 @@ fn what_is_said_after_the_end_is_not_heard() {
     let mut acceptor = TlsSession::accept(&authority.config(TWO)).expect("a session");
     assert_eq!(talk(&mut dialer, first, &mut acceptor, 4096), (Ok(()), Ok(())));
     let mut sealed = Vec::new();
-    dialer.write(b"last", &mut sealed);
+    dialer.write(b"last", &mut sealed).expect("it stands");
     dialer.close(&mut sealed);
     sealed.extend_from_slice(b"and more");
     let mut plain = Vec::new();

@@ -140,12 +140,12 @@ impl Channel {
             Role::Dial { .. } => Handshake::dial(terms, &mut out),
             Role::Accept => Handshake::accept(terms),
         };
-        self.send(&mut out);
+        self.send(&mut out)?;
         // TLS may have brought the first of it already.
         let mut received = std::mem::take(&mut self.plain);
         loop {
             let progress = handshake.on_bytes(&received, &mut out);
-            self.send(&mut out);
+            self.send(&mut out)?;
             if let Progress::Done { peer, used } = progress? {
                 received.drain(..used);
                 return Ok((peer, received));
@@ -160,12 +160,13 @@ impl Channel {
     }
 
     /// Hands `out` to the connection, and empties it.
-    fn send(&mut self, out: &mut Vec<u8>) {
+    fn send(&mut self, out: &mut Vec<u8>) -> Result<(), LinkError> {
         match &mut self.tls {
             None => self.connection.output().extend_from_slice(out),
-            Some(session) => session.write(out, &mut self.connection.output()),
+            Some(session) => session.write(out, &mut self.connection.output())?,
         }
         out.clear();
+        Ok(())
     }
 }
 
