@@ -26,7 +26,7 @@ mod request;
 mod scan;
 mod value;
 
-pub use args::{Args, Span};
+pub use args::{ArchivedSpan, Args, Span};
 pub use command::encode_command;
 pub use decoder::{DecodeError, Decoder};
 pub use limits::{Limits, ReplyLimits, Trust};

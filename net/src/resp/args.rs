@@ -1,7 +1,8 @@
 //! The arguments of one request, where they lie in the receive buffer.
 
-/// Where an argument lies in its buffer: `start..end`, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where an argument lies in its buffer: `start..end`, in bytes. Travels in frames as it lies in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, rkyv::Archive, rkyv::Serialize)]
+#[repr(C)]
 pub struct Span {
     /// Offset of the first byte.
     pub start: u32,

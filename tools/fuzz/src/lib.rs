@@ -5,6 +5,7 @@
 //! takes this file in and goes through [`TARGETS`]. A new target is a function, a row of [`TARGETS`], and a binary in `fuzz_targets/`.
 
 pub mod gossip;
+pub mod link;
 pub mod resp;
 
 /// One target.
@@ -46,5 +47,12 @@ pub const TARGETS: &[Target] = &[
         body: gossip::beacon,
         seeds: gossip::BEACON_SEEDS,
         tokens: gossip::BEACON_TOKENS,
+    },
+    Target { name: "link_frame", body: link::frame, seeds: link::FRAME_SEEDS, tokens: link::FRAME_TOKENS },
+    Target {
+        name: "link_handshake",
+        body: link::handshake,
+        seeds: link::HANDSHAKE_SEEDS,
+        tokens: link::HANDSHAKE_TOKENS,
     },
 ];
