@@ -10,6 +10,7 @@
 
 pub mod consensus;
 pub mod planner;
+pub mod routing;
 pub mod rpc;
 pub mod service;
 pub mod state;

@@ -18,6 +18,7 @@ use super::mesh::{Manner, Request, RequestContext, RequestList};
 use crate::command::table::Row;
 use crate::command::{CommandError, DataContext, Flags, Merge, Run, Spread, keys};
 use crate::mycel::Slot;
+use crate::nodosum::routing::{self, Route, Sight};
 
 /// What is to become of a request that came from another core.
 enum Fate {
@@ -105,18 +106,20 @@ impl Core {
             Manner::OfNode => return Fate::HandOn(PortKind::Node),
             Manner::Direct | Manner::Part => {}
         }
-        if !self.owns_all(request, args) {
-            let known = self.directory.version();
-            return if version > known {
-                Fate::Hold(Until::Version(version))
-            } else {
-                Fate::HandOn(PortKind::InProcess)
-            };
+        let sight = Sight {
+            owns: self.owns_all(request, args),
+            known: self.directory.version(),
+            chosen_by: version,
+            tenure: !self.suspended.get(),
+            held: data.intents.any() && data.intents.block(request, args),
+        };
+        match routing::route(sight) {
+            Route::Run => Fate::Run,
+            Route::Defer => Fate::Defer,
+            Route::AwaitVersion(version) => Fate::Hold(Until::Version(version)),
+            Route::AwaitTenure => Fate::Hold(Until::Tenure),
+            Route::HandOn => Fate::HandOn(PortKind::InProcess),
         }
-        if self.suspended.get() {
-            return Fate::Hold(Until::Tenure);
-        }
-        if data.intents.any() && data.intents.block(request, args) { Fate::Defer } else { Fate::Run }
     }
 
     /// Whether this core owns every key of a request.
