@@ -33,11 +33,13 @@
 //! |---|---|
 //! | [`hypha`] | the node: cores, connections, what an application holds |
 //! | [`mycel`] | the keyspace and its storage |
+//! | [`nodosum`] | what nodes agree on: who is a member |
 //! | [`command`] | commands as data, and their functions |
 
 pub mod command;
 pub mod hypha;
 pub mod mycel;
+pub mod nodosum;
 
 pub use hypha::{
     Addresses, BlockingHandle, Builder, CallError, Condition, CoreError, CoreSet, CoreSetError, Endpoints,
