@@ -46,7 +46,7 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use self::broadcast::PassOn;
-use self::codec::{Front, WireCodec};
+use self::codec::WireCodec;
 pub use self::config::{Config, PAYLOAD_BYTES_MAX};
 use self::contact::Contacts;
 pub use self::datagram::describe;
@@ -214,8 +214,8 @@ impl Membership {
         self.drive(local, out, |foca, effects| foca.apply_many(members.into_iter(), false, effects));
     }
 
-    /// A datagram came, opened: `from` is where it came from by its header.
-    pub fn on_datagram(&mut self, now: Time, from: SocketAddr, payload: &[u8], out: &mut Outbox) {
+    /// A datagram came, opened.
+    pub fn on_datagram(&mut self, now: Time, payload: &[u8], out: &mut Outbox) {
         if self.has_left {
             return;
         }
@@ -228,7 +228,7 @@ impl Membership {
         };
         if front.source.id == self.foca.identity().id {
             self.statistics.refused += 1;
-            self.note_twin(&MemberIdentity { address: from, ..front.source.clone() }, out);
+            self.note_twin(&front.source, out);
             return;
         }
         self.note_answer(&front);
