@@ -99,6 +99,7 @@ pub struct Statistics {
 /// A member's view of the cluster. Core 0 owns it.
 pub struct Membership {
     foca: Foca<MemberIdentity, WireCodec, Xoshiro256PlusPlus, PassOn>,
+    own_tag: u32,
     config: Config,
     random: Xoshiro256PlusPlus,
     schedule: Schedule<Due>,
@@ -115,6 +116,7 @@ pub struct Membership {
     contact_round: u64,
     /// The size of the cluster that foca's settings are for.
     sized_for: usize,
+    sets_right_from: Time,
     twin: Option<MemberIdentity>,
     has_left: bool,
     statistics: Statistics,
@@ -155,6 +157,7 @@ impl Membership {
         let mut schedule = Schedule::new();
         schedule.push(now + config.join_interval, Due::Contact(0));
         Self {
+            own_tag: foca.identity().tag(),
             foca,
             config,
             random,
@@ -170,6 +173,7 @@ impl Membership {
             contacts,
             contact_round: 0,
             sized_for: 1,
+            sets_right_from: now,
             twin: None,
             has_left: false,
             statistics: Statistics::default(),
@@ -195,12 +199,7 @@ impl Membership {
     }
 
     /// Takes members for alive that the caller knows from elsewhere, without telling others about them.
-    pub fn learn(
-        &mut self,
-        now: Time,
-        members: impl IntoIterator<Item = MemberIdentity>,
-        out: &mut Outbox,
-    ) {
+    pub fn learn(&mut self, now: Time, members: impl IntoIterator<Item = MemberIdentity>, out: &mut Outbox) {
         if self.has_left {
             return;
         }
@@ -231,13 +230,17 @@ impl Membership {
             self.note_twin(&front.source, out);
             return;
         }
+        if front.target != 0 && front.target != self.own_tag {
+            self.set_right(local, front.source, out);
+            return;
+        }
         self.note_answer(&front);
         self.read_on(local, &front, rest, out);
         let events = out.events.len();
         self.drive(local, out, |foca, effects| foca.handle_data(payload, effects));
         let is_news = out.events.iter().skip(events).any(|event| matches!(event, Event::MemberUp(_)));
-        if front.message == foca::Message::Feed && is_news && self.contacts.note_news() {
-            self.schedule.push(local + self.config.gossip_interval, Due::CatchUp);
+        if front.message == foca::Message::Feed && is_news {
+            self.begin_catching_up(local);
         }
     }
 

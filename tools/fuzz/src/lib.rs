@@ -4,6 +4,7 @@
 //! with `--sanitizer none` a stable toolchain will do), and for seconds each by the `smoke` test of `tests/`, which
 //! takes this file in and goes through [`TARGETS`]. A new target is a function, a row of [`TARGETS`], and a binary in `fuzz_targets/`.
 
+pub mod membership;
 pub mod resp;
 
 /// One target.
@@ -33,5 +34,11 @@ pub const TARGETS: &[Target] = &[
         body: resp::number,
         seeds: resp::NUMBER_SEEDS,
         tokens: resp::NUMBER_TOKENS,
+    },
+    Target {
+        name: "membership_datagram",
+        body: membership::datagram,
+        seeds: membership::DATAGRAM_SEEDS,
+        tokens: membership::DATAGRAM_TOKENS,
     },
 ];

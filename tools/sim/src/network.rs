@@ -106,7 +106,11 @@ impl Network {
     fn way(&self, random: &mut Xoshiro256PlusPlus) -> Duration {
         let weather = &self.weather;
         let way = between(random, weather.latency_min, weather.latency_max);
-        if chance(random, weather.late) { way + between(random, Duration::ZERO, weather.late_max) } else { way }
+        if chance(random, weather.late) {
+            way + between(random, Duration::ZERO, weather.late_max)
+        } else {
+            way
+        }
     }
 }
 

@@ -48,7 +48,8 @@ mod tests {
         queue.push(Time::from_micros(2), 'c');
         queue.push(Time::from_micros(1), 'a');
         assert_eq!(queue.pop(Time::from_micros(0)), None);
-        let order: Vec<char> = std::iter::from_fn(|| queue.pop(Time::from_micros(2))).map(|(_, h)| h).collect();
+        let order: Vec<char> =
+            std::iter::from_fn(|| queue.pop(Time::from_micros(2))).map(|(_, h)| h).collect();
         assert_eq!(order, ['a', 'b', 'c']);
     }
 }

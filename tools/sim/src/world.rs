@@ -249,7 +249,8 @@ impl<M: Machine> World<M> {
     fn wake(&mut self, node: NodeIndex) {
         let now = self.now;
         let woken = &self.nodes[node];
-        let is_due = woken.machine.as_ref().and_then(M::next_deadline).is_some_and(|deadline| deadline <= now);
+        let is_due =
+            woken.machine.as_ref().and_then(M::next_deadline).is_some_and(|deadline| deadline <= now);
         if woken.state == State::Running && is_due {
             self.trace.record(now, node, "wakes", &[], String::new);
             self.call(node, |machine, now, effects| machine.on_deadline(now, effects));
@@ -260,7 +261,9 @@ impl<M: Machine> World<M> {
         let planned = &mut self.nodes[node];
         let Some(deadline) = planned.machine.as_ref().and_then(M::next_deadline) else { return };
         let deadline = deadline.max(self.now);
-        if planned.state == State::Running && planned.wake.is_none_or(|wake| deadline < wake || wake < self.now) {
+        if planned.state == State::Running
+            && planned.wake.is_none_or(|wake| deadline < wake || wake < self.now)
+        {
             planned.wake = Some(deadline);
             self.queue.push(deadline, Happening::Wake(node));
         }
@@ -268,7 +271,6 @@ impl<M: Machine> World<M> {
 
     fn arrive(&mut self, delivery: Delivery<M::Message>) {
         let receive_buffer = self.network.weather.receive_buffer;
-        let node = &mut self.nodes[delivery.to];
         let is_over = delivery.channel == Channel::Link
             && delivery.lives != (self.nodes[delivery.from].life, self.nodes[delivery.to].life);
         let node = &mut self.nodes[delivery.to];

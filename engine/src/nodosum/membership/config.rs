@@ -34,6 +34,8 @@ pub struct Config {
     pub join_interval: Duration,
     /// Timers that are that late say that this process was paused.
     pub stall_tolerance: Duration,
+    /// After a pause of that length a member asks others for what it may have missed.
+    pub stall_with_loss: Duration,
 }
 
 impl Default for Config {
@@ -44,12 +46,13 @@ impl Default for Config {
             probe_interval: Duration::from_millis(200),
             probe_timeout: Duration::from_millis(80),
             indirect_probes: at_least_one(3),
-            suspicion: Duration::from_millis(1_500),
+            suspicion: Duration::from_secs(2),
             suspicion_spread: 4,
             announce_period: Duration::from_secs(10),
             contacts_per_period: 16,
             join_interval: Duration::from_millis(200),
             stall_tolerance: Duration::from_millis(100),
+            stall_with_loss: Duration::from_secs(1),
         }
     }
 }

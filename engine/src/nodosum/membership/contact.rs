@@ -56,7 +56,8 @@ impl Contacts {
     ) -> (Vec<SocketAddr>, Duration) {
         let count = if is_lonely { LONELY_CONTACTS.min(targets.len()) } else { targets.len().min(1) };
         let chosen: Vec<_> = (0..count).filter_map(|_| self.next(targets)).collect();
-        let bounded = u32::try_from(targets.len()).unwrap_or(u32::MAX).clamp(1, config.contacts_per_period.max(1));
+        let bounded =
+            u32::try_from(targets.len()).unwrap_or(u32::MAX).clamp(1, config.contacts_per_period.max(1));
         let steady = config.announce_period / bounded;
         if !is_lonely {
             self.lonely_attempts = 0;

@@ -21,9 +21,15 @@ impl Health {
         self.0 = (self.0 + 1).min(Self::WORST);
     }
 
-    /// By how much this node's patience with others is multiplied.
-    pub(super) fn factor(self) -> u32 {
+    /// By how much the time between probes, and the time that an answer may take, are multiplied.
+    pub(super) fn probe_factor(self) -> u32 {
         u32::from(self.0) + 1
+    }
+
+    /// By how much the time that a suspect has is multiplied. Not as much: after a bad time all members may be at their
+    /// worst, and the dead among them are still to be found.
+    pub(super) fn suspicion_factor(self) -> u32 {
+        u32::from(self.0) / 4 + 1
     }
 
     pub(super) fn score(self) -> u8 {
@@ -39,9 +45,9 @@ mod tests {
     fn it_stays_between_healthy_and_worst() {
         let mut health = Health::default();
         health.improve();
-        assert_eq!((health.score(), health.factor()), (0, 1));
+        assert_eq!((health.score(), health.probe_factor(), health.suspicion_factor()), (0, 1, 1));
         (0..20).for_each(|_| health.worsen());
-        assert_eq!((health.score(), health.factor()), (8, 9));
+        assert_eq!((health.score(), health.probe_factor(), health.suspicion_factor()), (8, 9, 3));
         health.improve();
         assert_eq!(health.score(), 7);
     }

@@ -77,9 +77,8 @@ impl foca::Identity for MemberIdentity {
     /// The higher incarnation is the living one. Two nodes with one id and incarnation are a mistake of whoever copied
     /// a data directory; that everybody keeps the same one of them is all that can be done here.
     fn win_addr_conflict(&self, adversary: &Self) -> bool {
-        let rank = |identity: &Self| {
-            (identity.incarnation, identity.address, identity.link_port, identity.cores)
-        };
+        let rank =
+            |identity: &Self| (identity.incarnation, identity.address, identity.link_port, identity.cores);
         rank(self) > rank(adversary)
     }
 }
@@ -128,6 +127,7 @@ mod tests {
     fn scope_and_flow_do_not_travel() {
         let mut here = identity(1, 1);
         here.address = "[fe80::1%3]:7300".parse().expect("an address");
-        assert_eq!(here.portable().address, "[fe80::1]:7300".parse().expect("an address"));
+        let there: SocketAddr = "[fe80::1]:7300".parse().expect("an address");
+        assert_eq!(here.portable().address, there);
     }
 }

@@ -10,9 +10,7 @@ use super::broadcast::PassOn;
 use super::codec::{self, Front, WireCodec};
 use super::effects::Effects;
 use super::suspicion::{self, Confirmation, Suspicion};
-use super::{
-    Datagram, Due, Event, MemberIdentity, Membership, Outbox, PROBES_AFTER_PAUSE, Probe, datagram,
-};
+use super::{Datagram, Due, Event, MemberIdentity, Membership, Outbox, PROBES_AFTER_PAUSE, Probe, datagram};
 use crate::nodosum::Time;
 
 type Machine = Foca<MemberIdentity, WireCodec, Xoshiro256PlusPlus, PassOn>;
@@ -30,7 +28,7 @@ impl Membership {
             self.statistics.refused += 1;
         }
         for (timer, after) in effects.timers.drain(..) {
-            let patience = self.health.factor();
+            let patience = self.health.probe_factor();
             match timer {
                 Timer::ChangeSuspectToDown { ref member_id, incarnation, token: _ } => {
                     let identity = member_id.clone();
@@ -56,9 +54,7 @@ impl Membership {
     /// If the process stood still: its timers are where they were, it trusts itself less, and those whom it suspects
     /// have time to answer.
     pub(super) fn note_stall(&mut self, now: Time, out: &mut Outbox) {
-        if self.schedule.absorb_stall(now, self.config.stall_tolerance).is_none() {
-            return;
-        }
+        let Some(stall) = self.schedule.absorb_stall(now, self.config.stall_tolerance) else { return };
         self.statistics.stalls += 1;
         self.health.worsen();
         let local = self.schedule.local(now);
@@ -68,6 +64,25 @@ impl Membership {
             self.schedule.push(not_before, Due::Suspicion(*id));
         }
         self.remind(out);
+        if stall >= self.config.stall_with_loss {
+            self.begin_catching_up(local);
+        }
+    }
+
+    /// A datagram for a life of this node that is over, or for whoever had its address: the sender does not know better,
+    /// and would take this node for dead because it does not answer. It is told.
+    pub(super) fn set_right(&mut self, local: Time, sender: MemberIdentity, out: &mut Outbox) {
+        if local >= self.sets_right_from {
+            self.sets_right_from = local + self.config.gossip_interval;
+            self.drive(local, out, |foca, effects| foca.announce(sender, effects));
+        }
+    }
+
+    /// There may be news that did not reach this node: it asks for it.
+    pub(super) fn begin_catching_up(&mut self, local: Time) {
+        if self.contacts.note_news() {
+            self.schedule.push(local + self.config.gossip_interval, Due::CatchUp);
+        }
     }
 
     pub(super) fn note_answer(&mut self, front: &Front) {
@@ -123,8 +138,7 @@ impl Membership {
 
     pub(super) fn on_reminder_due(&mut self, local: Time, out: &mut Outbox) {
         let suspects = self.foca.iter_membership_state().filter(|member| member.state() == State::Suspect);
-        let suspects: Vec<_> =
-            suspects.map(|member| (member.id().clone(), member.incarnation())).collect();
+        let suspects: Vec<_> = suspects.map(|member| (member.id().clone(), member.incarnation())).collect();
         self.suspicions.retain(|_, suspicion| {
             suspects.iter().any(|(identity, refutation)| {
                 *identity == suspicion.identity && *refutation == suspicion.refutation
@@ -140,8 +154,7 @@ impl Membership {
     /// Tells each suspect that this node suspects it, and asks for its answer.
     fn remind(&self, out: &mut Outbox) {
         for suspicion in self.suspicions.values() {
-            let suspect =
-                foca::Member::new(suspicion.identity.clone(), suspicion.refutation, State::Suspect);
+            let suspect = foca::Member::new(suspicion.identity.clone(), suspicion.refutation, State::Suspect);
             self.notify_suspect(&suspect, self.probe_number, out);
         }
     }
@@ -159,17 +172,17 @@ impl Membership {
         refutation: u16,
         timer: Timer<MemberIdentity>,
     ) {
-        let own_tag = self.foca.identity().tag();
-        let factor = self.health.factor();
+        let own_tag = self.own_tag;
+        let factor = self.health.suspicion_factor();
         let id = identity.id;
         let known = self.suspicions.get_mut(&id);
-        if let Some(known) = known.filter(|known| known.identity == identity && known.refutation == refutation)
+        if let Some(known) =
+            known.filter(|known| known.identity == identity && known.refutation == refutation)
         {
             known.timer = timer;
             return;
         }
-        let suspicion =
-            Suspicion { identity, refutation, timer, since: local, not_before: local, factor };
+        let suspicion = Suspicion { identity, refutation, timer, since: local, not_before: local, factor };
         if self.heard.count(suspicion.suspect(), own_tag) == 0 {
             self.health.worsen();
         }
@@ -198,7 +211,7 @@ impl Membership {
 
     fn deadline(&self, suspicion: &Suspicion) -> Time {
         let members = self.live_count();
-        let confirmations = self.heard.count(suspicion.suspect(), self.foca.identity().tag());
+        let confirmations = self.heard.count(suspicion.suspect(), self.own_tag);
         let shortest = self.config.suspicion_for(members);
         let left = suspicion::time_left(shortest, self.config.suspicion_spread, confirmations, members);
         (suspicion.since + left * suspicion.factor).max(suspicion.not_before)
@@ -263,6 +276,8 @@ impl Membership {
                 }
                 OwnedNotification::Rejoin(identity) => {
                     self.refutation = 0;
+                    self.own_tag = identity.tag();
+                    self.begin_catching_up(local);
                     out.events.push(Event::SelfDeclaredDown(identity));
                 }
                 OwnedNotification::Idle => self.begin_contacts(local),

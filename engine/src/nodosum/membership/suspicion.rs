@@ -113,7 +113,7 @@ mod tests {
     fn each_confirmation_shortens_the_time() {
         let times: Vec<_> =
             (0..5).map(|count| time_left(Duration::from_secs(1), 4, count, 30).as_millis()).collect();
-        assert_eq!(times, [4000, 2500, 1623, 1000, 1000]);
+        assert_eq!(times, [4000, 2500, 1622, 1000, 1000]);
     }
 
     #[test]
@@ -130,7 +130,9 @@ mod tests {
         assert!(heard.insert(by(1)) && heard.insert(by(2)) && !heard.insert(by(1)));
         assert_eq!(heard.count((7, 1), 2), 1);
         assert_eq!(heard.count((7, 2), 0), 0, "an answered suspicion is another one");
-        (0..1000).for_each(|tag| drop(heard.insert(by(tag))));
+        for tag in 0..1000 {
+            heard.insert(by(tag));
+        }
         assert_eq!(heard.0.len(), CONFIRMATIONS_REMEMBERED);
     }
 

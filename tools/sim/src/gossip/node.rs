@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use mycorrhizal::nodosum::membership::{Event, Membership, Outbox, describe};
 
-use crate::machine::{Channel, Effects, Machine, Message};
 use crate::Time;
+use crate::machine::{Channel, Effects, Machine, Message};
 
 /// A datagram's payload.
 #[derive(Clone, Debug)]
@@ -34,7 +34,9 @@ impl SwimNode {
         let mut outbox = Outbox::default();
         action(&mut self.0, &mut outbox);
         let sends = outbox.datagrams.into_iter();
-        effects.sends.extend(sends.map(|datagram| (datagram.to, Channel::Datagram, Payload(datagram.payload))));
+        effects
+            .sends
+            .extend(sends.map(|datagram| (datagram.to, Channel::Datagram, Payload(datagram.payload))));
         effects.events.extend(outbox.events);
     }
 }

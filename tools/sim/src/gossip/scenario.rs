@@ -17,7 +17,7 @@ use crate::network::Weather;
 use crate::{Time, Trace};
 
 /// Bytes around a payload: the seal's header and tag, and the headers of UDP and IPv4.
-pub const BYTES_AROUND_PAYLOAD: u64 = 72 + 28;
+pub(super) const BYTES_AROUND_PAYLOAD: u64 = 72 + 28;
 
 /// What happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]

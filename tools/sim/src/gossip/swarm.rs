@@ -59,12 +59,16 @@ impl Swarm {
         Self { world, config, incarnations: Vec::new(), views: Vec::new(), present: Vec::new() }
     }
 
-    /// So many nodes, started within a second, that know of each other from the start.
+    /// So many nodes that know of each other from the start. They start within one probe interval: at different phases,
+    /// and before anybody probes one that is not there yet.
     pub fn warm(seed: u64, nodes: usize, weather: Weather, config: Config, trace: Trace) -> Self {
         let mut swarm = Self::new(seed, weather, config, trace);
-        (0..nodes).for_each(|_| drop(swarm.add()));
+        for _ in 0..nodes {
+            swarm.add();
+        }
         let identities: Vec<_> = (0..nodes).map(|node| swarm.identity(node)).collect();
-        for (node, at) in swarm.starts(nodes, Duration::from_secs(1)) {
+        let window = swarm.config.probe_interval;
+        for (node, at) in swarm.starts(nodes, window) {
             swarm.world.run_until(at);
             swarm.start(node, &swarm.seeds(nodes));
             let known = identities.clone();

@@ -26,32 +26,32 @@ fn the_same_seed_gives_the_same_trace_and_another_does_not() {
 
 #[test]
 fn clusters_that_start_all_at_once_converge() {
-    check(Scenario::Converge, &Options { nodes: 12, ..Options::default() }, 0..20);
+    check(Scenario::Converge, &Options { nodes: 12, ..Options::default() }, 0..100);
 }
 
 #[test]
 fn joins_and_leaves_are_known_to_all() {
-    check(Scenario::Change, &Options { nodes: 10, changes: 1, ..Options::default() }, 0..10);
+    check(Scenario::Change, &Options { nodes: 10, changes: 2, ..Options::default() }, 0..100);
 }
 
 #[test]
 fn a_dead_node_is_known_to_all() {
-    check(Scenario::Crash, &Options { nodes: 8, ..Options::default() }, 0..15);
+    check(Scenario::Crash, &Options { nodes: 12, ..Options::default() }, 0..100);
 }
 
 #[test]
 fn nobody_is_taken_for_dead_because_others_were_paused() {
-    check(Scenario::Pause, &Options { nodes: 8, seconds: 10, ..Options::default() }, 0..20);
+    check(Scenario::Pause, &Options { nodes: 12, seconds: 15, ..Options::default() }, 0..100);
 }
 
 #[test]
 fn a_cut_heals() {
-    check(Scenario::Cut, &Options { nodes: 6, cut_minutes: 2, ..Options::default() }, 0..10);
+    check(Scenario::Cut, &Options { nodes: 8, cut_minutes: 2, ..Options::default() }, 0..100);
 }
 
 #[test]
 fn after_chaos_the_cluster_is_whole() {
-    check(Scenario::Chaos, &Options { nodes: 8, seconds: 20, ..Options::default() }, 0..25);
+    check(Scenario::Chaos, &Options { nodes: 8, seconds: 20, ..Options::default() }, 0..100);
 }
 
 #[test]

@@ -23,7 +23,8 @@ fn message() -> impl Strategy<Value = Message<MemberIdentity>> {
     prop_oneof![
         any::<u8>().prop_map(Message::Ping),
         any::<u8>().prop_map(Message::Ack),
-        (identity(), any::<u8>()).prop_map(|(target, probe_number)| Message::PingReq { target, probe_number }),
+        (identity(), any::<u8>())
+            .prop_map(|(target, probe_number)| Message::PingReq { target, probe_number }),
         (identity(), any::<u8>())
             .prop_map(|(origin, probe_number)| Message::IndirectPing { origin, probe_number }),
         (identity(), any::<u8>())

@@ -6,7 +6,7 @@ use mycorrhizal::nodosum::membership::Config;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::{Options, Outcome, calm, later, latencies, note};
+use super::{Options, Outcome, calm, latencies, later, note};
 use crate::gossip::{Fact, Swarm};
 use crate::network::{Weather, between};
 use crate::{NodeIndex, Time, Trace};

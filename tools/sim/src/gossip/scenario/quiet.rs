@@ -5,7 +5,7 @@ use std::time::Duration;
 use mycorrhizal::nodosum::membership::Config;
 use rand::RngExt;
 
-use super::{BYTES_AROUND_PAYLOAD, Options, Outcome, calm, later, latencies, note, seconds};
+use super::{BYTES_AROUND_PAYLOAD, Options, Outcome, calm, latencies, later, note, seconds};
 use crate::Trace;
 use crate::gossip::{Fact, Swarm, swarm};
 use crate::network::{Weather, between};
@@ -17,7 +17,9 @@ const WATCHED: Duration = Duration::from_secs(4);
 
 pub(super) fn converge(options: &Options, seed: u64, trace: Trace, outcome: &mut Outcome) -> Swarm {
     let mut swarm = Swarm::new(seed, Weather::lan(), Config::default(), trace);
-    (0..options.nodes).for_each(|_| drop(swarm.add()));
+    for _ in 0..options.nodes {
+        swarm.add();
+    }
     let seeds = swarm.seeds(options.nodes);
     for (node, at) in swarm.starts(options.nodes, Duration::from_secs(1)) {
         drop(swarm.run_until(at));
