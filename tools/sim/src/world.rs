@@ -253,7 +253,7 @@ impl<M: Machine> World<M> {
             woken.machine.as_ref().and_then(M::next_deadline).is_some_and(|deadline| deadline <= now);
         if woken.state == State::Running && is_due {
             self.trace.record(now, node, "wakes", &[], String::new);
-            self.call(node, |machine, now, effects| machine.on_deadline(now, effects));
+            self.call(node, M::on_deadline);
         }
     }
 

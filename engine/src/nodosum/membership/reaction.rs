@@ -41,7 +41,7 @@ impl Membership {
             }
         }
         for (to, payload) in effects.sends.drain(..) {
-            self.send(to, payload, out);
+            self.send(&to, payload, out);
         }
         let has_news = !effects.notifications.is_empty();
         self.tell(local, &mut effects.notifications, out);
@@ -218,13 +218,13 @@ impl Membership {
     }
 
     /// Looks at a datagram of foca's on its way out.
-    fn send(&mut self, to: MemberIdentity, payload: Vec<u8>, out: &mut Outbox) {
+    fn send(&mut self, to: &MemberIdentity, payload: Vec<u8>, out: &mut Outbox) {
         if let Ok(front) = codec::take_front(&mut payload.as_slice()) {
             if front.source == *self.foca.identity() {
                 self.note_refutation(front.refutation);
             }
             if let Message::Ping(number) = front.message {
-                self.note_probe(&to, number, out);
+                self.note_probe(to, number, out);
             }
         }
         out.datagrams.push(Datagram { to: to.address, payload });

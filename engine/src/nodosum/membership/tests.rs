@@ -104,7 +104,7 @@ impl Lan {
             match next {
                 Some((at, index)) if at <= end => {
                     self.now = self.now.max(at);
-                    self.call(index, |member, now, out| member.on_deadline(now, out));
+                    self.call(index, Membership::on_deadline);
                 }
                 _ => break,
             }
@@ -184,7 +184,7 @@ fn a_silent_member_is_down_and_still_called_for_ever() {
 #[test]
 fn a_member_that_leaves_is_missed_at_once_and_says_nothing_more() {
     let mut lan = Lan::of(5);
-    lan.call(2, |member, now, out| member.leave(now, out));
+    lan.call(2, Membership::leave);
     lan.sent.clear();
     lan.run_for(Duration::from_millis(500));
     for index in [0, 1, 3, 4] {

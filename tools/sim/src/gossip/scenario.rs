@@ -56,11 +56,14 @@ pub struct Options {
     /// A readable trace goes there.
     #[arg(long)]
     pub trace: Option<PathBuf>,
+    /// What the nodes are told.
+    #[arg(skip)]
+    pub config: Config,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { nodes: 30, changes: 5, cut_minutes: 60, seconds: 30, trace: None }
+        Self { nodes: 30, changes: 5, cut_minutes: 60, seconds: 30, trace: None, config: Config::default() }
     }
 }
 
@@ -108,7 +111,7 @@ pub fn run(scenario: Scenario, options: &Options, seed: u64) -> Outcome {
 
 /// A warm cluster on a LAN, after three seconds of calm.
 fn calm(options: &Options, seed: u64, trace: Trace) -> Swarm {
-    let mut swarm = Swarm::warm(seed, options.nodes, Weather::lan(), Config::default(), trace);
+    let mut swarm = Swarm::warm(seed, options.nodes, Weather::lan(), options.config.clone(), trace);
     swarm.run_until(seconds(4));
     swarm
 }

@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use mycorrhizal::nodosum::membership::Config;
+
 use super::*;
 
 /// Runs a scenario with each seed; what failed, with the command that replays it.
@@ -59,4 +63,18 @@ fn an_idle_node_is_quiet() {
     let options = Options { nodes: 20, seconds: 10, ..Options::default() };
     let most = run(Scenario::Idle, &options, 1).bits_per_second.into_iter().max();
     assert!(most.is_some_and(|most| most < 64_000), "{most:?} bit/s");
+}
+
+#[test]
+fn a_false_death_does_not_go_unnoticed() {
+    // Nobody can answer as fast as these want it.
+    let config = Config {
+        probe_interval: Duration::from_millis(5),
+        probe_timeout: Duration::from_micros(500),
+        suspicion: Duration::from_micros(1),
+        ..Config::default()
+    };
+    let options = Options { nodes: 4, seconds: 1, config, ..Options::default() };
+    let failures = run(Scenario::Pause, &options, 1).failures;
+    assert!(failures.iter().any(|text| text.contains("never paused")), "{failures:?}");
 }

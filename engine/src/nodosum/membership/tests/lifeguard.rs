@@ -61,7 +61,7 @@ fn after_a_pause_nobody_is_dead() {
             lan.away.clear();
             lan.forget();
             if first_timers {
-                lan.call(5, |member, now, out| member.on_deadline(now, out));
+                lan.call(5, Membership::on_deadline);
             }
             for (to, payload) in std::mem::take(&mut lan.kept) {
                 lan.call(to, |member, now, out| member.on_datagram(now, &payload, out));

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use mycorrhizal::nodosum::membership::Config;
 use rand::RngExt;
 
 use super::{Options, Outcome, calm, later};
@@ -29,7 +28,7 @@ pub(super) fn cut(options: &Options, seed: u64, trace: Trace, outcome: &mut Outc
         outcome.failures.push("nobody missed anybody during the cut".to_owned());
     }
     swarm.world.heal();
-    let within = 2 * Config::default().announce_period;
+    let within = 2 * options.config.announce_period;
     let healed = swarm.world.now();
     // Twice as long as it may take, to say by how much it failed.
     let latest = later(&swarm, 2 * within);

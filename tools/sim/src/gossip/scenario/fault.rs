@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use mycorrhizal::nodosum::membership::Config;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
@@ -91,7 +90,7 @@ fn pauses(swarm: &mut Swarm, victims: &[NodeIndex], end: Time) -> Vec<(Time, Nod
 }
 
 pub(super) fn chaos(options: &Options, seed: u64, trace: Trace, outcome: &mut Outcome) -> Swarm {
-    let mut swarm = Swarm::warm(seed, options.nodes, Weather::lan(), Config::default(), trace);
+    let mut swarm = Swarm::warm(seed, options.nodes, Weather::lan(), options.config.clone(), trace);
     swarm.world.network.weather.loss = 100_000;
     let end = later(&swarm, Duration::from_secs(options.seconds));
     let seeds = swarm.seeds(options.nodes);

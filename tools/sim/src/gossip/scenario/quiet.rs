@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use mycorrhizal::nodosum::membership::Config;
 use rand::RngExt;
 
 use super::{BYTES_AROUND_PAYLOAD, Options, Outcome, calm, latencies, later, note, seconds};
@@ -16,7 +15,7 @@ const CONVERGED_WITHIN: Duration = Duration::from_secs(30);
 const WATCHED: Duration = Duration::from_secs(4);
 
 pub(super) fn converge(options: &Options, seed: u64, trace: Trace, outcome: &mut Outcome) -> Swarm {
-    let mut swarm = Swarm::new(seed, Weather::lan(), Config::default(), trace);
+    let mut swarm = Swarm::new(seed, Weather::lan(), options.config.clone(), trace);
     for _ in 0..options.nodes {
         swarm.add();
     }
@@ -55,6 +54,10 @@ pub(super) fn change(options: &Options, seed: u64, trace: Trace, outcome: &mut O
         let until = later(&swarm, WATCHED);
         let seen = swarm.run_until(until);
         note(outcome, &latencies(&seen, Fact::Up, joiner, options.nodes, at));
+        // A feed carries some forty members: a joiner asks for a while until it knows a thousand.
+        if swarm.errors() > options.nodes / 10 {
+            outcome.failures.push(format!("the joiner does not know {} of the others", swarm.errors()));
+        }
 
         let at = swarm.world.now();
         swarm.leave(joiner);
