@@ -33,6 +33,7 @@
 //! |---|---|
 //! | [`hypha`] | the node: cores, connections, what an application holds |
 //! | [`mycel`] | the keyspace and its storage |
+//! | [`nodosum`] | what nodes agree on: who is a member |
 //! | [`command`] | commands as data, and their functions |
 
 pub mod command;

@@ -6,6 +6,7 @@
 
 pub mod gossip;
 pub mod link;
+pub mod membership;
 pub mod resp;
 
 /// One target.
@@ -54,5 +55,11 @@ pub const TARGETS: &[Target] = &[
         body: link::handshake,
         seeds: link::HANDSHAKE_SEEDS,
         tokens: link::HANDSHAKE_TOKENS,
+    },
+    Target {
+        name: "membership_datagram",
+        body: membership::datagram,
+        seeds: membership::DATAGRAM_SEEDS,
+        tokens: membership::DATAGRAM_TOKENS,
     },
 ];
