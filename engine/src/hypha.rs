@@ -10,9 +10,11 @@
 //! or made of single-writer counters.
 
 mod batch;
+mod builder;
 mod call;
 pub(crate) mod caller;
 pub(crate) mod clock;
+mod cluster;
 mod connection;
 pub(crate) mod core;
 pub(crate) mod counter;
@@ -22,26 +24,33 @@ mod endpoint;
 mod engine;
 mod execution;
 mod gather;
+mod gossip;
 mod handle;
 mod held;
 mod intent;
 mod isolation;
 mod lifetime;
+mod links;
 mod mesh;
 mod node;
+mod presence;
 pub(crate) mod sampler;
 pub(crate) mod settings;
 pub(crate) mod slowlog;
+mod start;
 mod stopwatch;
 mod stretch;
 
+pub use builder::Builder;
 pub use caller::Caller;
+pub use cluster::{ClusterOptions, GOSSIP_PORT, LINK_PORT};
 pub(crate) use core::Core;
 pub(crate) use directory::{CoreId, PeerId};
 pub(crate) use endpoint::Endpoint;
 pub use endpoint::Endpoints;
-pub use engine::{Addresses, Builder, Engine, StartError, Stopper};
+pub use engine::{Addresses, Engine, NotReady, Stopper};
 pub use handle::{BlockingHandle, CallError, Condition, Handle, SetOptions};
 pub(crate) use isolation::run_on_all;
 pub(crate) use mesh::Manner;
 pub use mycorrhizal_net::executor::{CoreError, CoreSet, CoreSetError};
+pub use start::StartError;

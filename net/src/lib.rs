@@ -6,6 +6,7 @@ pub mod gossip;
 pub mod identity;
 pub mod link;
 pub mod mailbox;
+pub mod random;
 pub mod resp;
 pub mod ring;
 pub mod socket;

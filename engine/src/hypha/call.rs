@@ -14,6 +14,7 @@ use super::gather::Ticket;
 use super::mesh::{Manner, Request, RequestContext};
 use crate::command::table::Row;
 use crate::command::{CommandError, DataContext};
+use crate::nodosum::service::Service;
 
 /// An answer that somebody waits for.
 #[derive(Default)]
@@ -97,6 +98,24 @@ impl Core {
     /// The reply that [`Core::ask`] waits for has come.
     pub(super) fn deliver_reply(&self, key: u32, reply: Vec<u8>) {
         self.deliver(key as usize, Box::new(reply));
+    }
+
+    /// Has something done on the service core, and returns what comes of it.
+    pub(crate) async fn on_service<R: Send + 'static>(
+        &self,
+        service: &Service,
+        work: impl Future<Output = R> + Send + 'static,
+    ) -> R {
+        let key = self.answers.borrow_mut().insert(PendingAnswer::default());
+        let reach = self.node.posts[self.id.index()].reach();
+        service.run(Box::pin(async move {
+            let value = work.await;
+            let deliver = Box::new(move |core: &Rc<Self>| core.deliver(key, Box::new(value)));
+            if !reach.call(deliver) {
+                tracing::error!("a core is too busy for an answer of the service core");
+            }
+        }));
+        self.answer(key).await
     }
 
     /// Runs `work` on another core (or this one) and returns what it returned.

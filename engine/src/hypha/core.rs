@@ -14,6 +14,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use mycorrhizal_net::executor::{Park, Turn};
+use mycorrhizal_net::link::transport::LinkConfig;
 use mycorrhizal_net::ring::Ring;
 use slab::Slab;
 
@@ -22,8 +23,10 @@ use super::caller::Caller;
 use super::counter::CoreCounters;
 use super::directory::{CoreId, Directory};
 use super::gather::Gather;
+use super::gossip::Gossip;
 use super::held::Holding;
 use super::intent::Intents;
+use super::links::Links;
 use super::mesh::{Inbox, Mail, Outboxes};
 use super::node::Node;
 use super::settings::Settings;
@@ -59,6 +62,12 @@ pub(crate) struct Core {
     /// What it has to say to other cores.
     pub(crate) outboxes: RefCell<Outboxes>,
     inbox: Inbox,
+    /// What is between it and cores of other nodes.
+    pub(crate) links: Links,
+    /// How its links are made; as long as its node belongs to a cluster.
+    pub(crate) link_config: RefCell<Option<Rc<LinkConfig>>>,
+    /// Gossip, on the first core.
+    pub(crate) gossip: RefCell<Option<Rc<Gossip>>>,
     /// Requests that wait until it knows more.
     pub(crate) holding: RefCell<Holding>,
     /// Whether its node may not act as what the cluster takes it for.
@@ -132,6 +141,8 @@ impl Core {
         let settings = Rc::new(node.settings.clone());
         let cores = node.posts.len();
         node.counters[id.index()].startup_bytes.set(keyspace.used_bytes() as u64);
+        let link_config = node.cluster.as_ref().and_then(|cluster| cluster.options.link_config().ok());
+        let link_config = link_config.map(Rc::new);
         let count = u16::try_from(cores).expect("a node has at most 1024 cores");
         Rc::new(Self {
             id,
@@ -144,8 +155,11 @@ impl Core {
             }),
             outboxes: RefCell::new(Outboxes::new(id, cores)),
             inbox,
+            links: Links::default(),
+            link_config: RefCell::new(link_config),
+            gossip: RefCell::default(),
             holding: RefCell::default(),
-            suspended: Cell::new(false),
+            suspended: Cell::new(node.cluster.is_some()),
             gathers: RefCell::default(),
             stopwatch: RefCell::default(),
             answers: RefCell::default(),
@@ -281,6 +295,7 @@ impl Core {
         self.now_ms.set(now_ms);
         self.data.borrow_mut().keyspace.set_now(now_ms);
         self.counters().sample(now_ms, || self.node.used_bytes());
+        self.look_at_tenure();
         self.set_budget();
     }
 
@@ -302,6 +317,19 @@ impl Core {
             }
         }
         self.counters().buffer_bytes.set(buffer_bytes);
+    }
+
+    /// The node was not allowed to act any more before this turn had ended: what it answered may be wrong by now, so it
+    /// reaches nobody.
+    fn cut_off(&self) {
+        tracing::warn!(
+            "paused for so long that what was being answered may be wrong: connections are closed"
+        );
+        for (_, caller) in &*self.callers.borrow() {
+            if caller.connection().is_some_and(|connection| connection.unsent_bytes() > 0) {
+                caller.kill();
+            }
+        }
     }
 
     /// The node stops: no more connections, and those there are end when they have been answered.
@@ -343,6 +371,7 @@ impl Turn for CoreTurn {
     fn before_tasks(&self) {
         let core = &self.0;
         core.begin_turn();
+        core.release_held();
         while let Some(mail) = core.inbox.mails.try_recv() {
             core.read_mail(mail);
         }
@@ -361,6 +390,10 @@ impl Turn for CoreTurn {
     fn after_tasks(&self) -> Park {
         let core = &self.0;
         core.publish();
+        if !core.acted_rightly() {
+            core.cut_off();
+        }
+        core.flush_links();
         let held_back =
             core.outboxes.borrow_mut().flush(&core.node.posts, &core.ring, core.directory.version());
         if core.node.is_stopping() {
@@ -369,6 +402,6 @@ impl Turn for CoreTurn {
         if held_back || !core.inbox.is_empty() || !core.remains.borrow().is_empty() {
             return Park::Now;
         }
-        Park::Until(core.next_expiry())
+        Park::Until([core.next_expiry(), core.next_look()].into_iter().flatten().min())
     }
 }

@@ -7,6 +7,7 @@ use mycorrhizal_net::resp::{Args, Reply, RequestParser};
 
 use super::batch::{Batch, Place, Plan};
 use super::caller::{Caller, ReplyMode};
+use super::presence::NOT_HEARD;
 use super::stretch::Stretch;
 use crate::command::table::Row;
 use crate::command::{CommandError, Flags, Run, Spread};
@@ -43,7 +44,8 @@ impl Caller {
     /// Runs data commands from `at` on while nothing needs to wait; returns the index of the first that was not run.
     fn run_stretch(&self, parser: &RequestParser, input: &[u8], batch: &Batch, mut at: usize) -> usize {
         let session = self.session.borrow();
-        if !session.authenticated || session.replies != ReplyMode::On || self.core.pause.get().is_some() {
+        let waits = self.core.pause.get().is_some() || self.core.suspended.get();
+        if !session.authenticated || session.replies != ReplyMode::On || waits {
             return at;
         }
         let mut stretch = Stretch::begin(self, session.request_context());
@@ -84,6 +86,11 @@ impl Caller {
         self.wait_for_pause(row).await;
         self.note_command(row);
         let mut bytes = Vec::new();
+        let of_data = row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::READONLY);
+        if of_data && self.core.suspended.get() && !self.core.wait_for_tenure().await {
+            self.core.refuse(Some(row), &CommandError::Text(NOT_HEARD), &mut bytes);
+            return self.reply(&bytes);
+        }
         match row.command.run {
             Run::Data { spread: Spread::Isolated, apply } if matches!(place, Place::Cores { .. }) => {
                 let context = self.session.borrow().request_context();

@@ -1,6 +1,6 @@
 //! The life of one core, from its thread's first step to its last.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -13,6 +13,7 @@ use super::caller::PortKind;
 use super::connection;
 use super::core::{Core, CoreTurn};
 use super::directory::CoreId;
+use super::links;
 use super::mesh::Inbox;
 use super::node::Node;
 use crate::mycel::{Keyspace, KeyspaceConfig};
@@ -41,6 +42,10 @@ pub(crate) struct Ports {
     pub(crate) plain: Vec<TcpListener>,
     /// Of the core's own port.
     pub(crate) own: Vec<TcpListener>,
+    /// Of links.
+    pub(crate) links: Vec<TcpListener>,
+    /// The gossip socket.
+    pub(crate) gossip: Option<UdpSocket>,
 }
 
 /// Stops the whole node when a core ends, also by a panic: the others would wait for it for ever.
@@ -75,6 +80,7 @@ pub(crate) async fn live(seed: Seed) {
     core.begin_turn();
     listen(&core, seed.ports.plain, PortKind::Plain);
     listen(&core, seed.ports.own, PortKind::Core);
+    join_cluster(&core, seed.ports.links, seed.ports.gossip);
     glommio::spawn_local(keep_house(Rc::clone(&core))).detach();
     if let Err(error) = executor::run(ring, CoreTurn(Rc::clone(&core))).await {
         tracing::error!(%error, core = id.0, "the network ring failed");
@@ -90,6 +96,25 @@ fn listen(core: &Rc<Core>, listeners: Vec<TcpListener>, port: PortKind) {
             }
             Err(error) => tracing::error!(%error, "a port cannot be served"),
         }
+    }
+}
+
+/// The core's part in the cluster, if the node belongs to one.
+fn join_cluster(core: &Rc<Core>, listeners: Vec<TcpListener>, gossip: Option<UdpSocket>) {
+    for listener in listeners {
+        match core.ring.listen(listener) {
+            Ok(listener) => {
+                let task = glommio::spawn_local(links::accept(Rc::clone(core), listener));
+                core.accepting.borrow_mut().push(task);
+            }
+            Err(error) => tracing::error!(%error, "links cannot be accepted"),
+        }
+    }
+    let (Some(cluster), Some(socket)) = (&core.node.cluster, gossip) else { return };
+    if core.id == CoreId(0)
+        && let Err(error) = core.start_gossip(cluster, socket)
+    {
+        tracing::error!(%error, "gossip cannot begin");
     }
 }
 

@@ -44,8 +44,28 @@ pub(crate) struct Mail {
     pub(crate) requests: Requests,
     /// Replies to commands that ran there.
     pub(crate) replies: Replies,
-    /// Anything else.
+    /// Anything else, to a core of this node.
     pub(crate) calls: Vec<Call>,
+    /// Anything else, to a core of another node.
+    pub(crate) letters: Vec<Letter>,
+}
+
+/// Something for a core of another node, outside the path of data commands.
+pub(crate) enum Letter {
+    /// A call of its coordination layer.
+    Call {
+        /// Which call.
+        id: u64,
+        /// The call.
+        body: Vec<u8>,
+    },
+    /// The answer to such a call.
+    Answer {
+        /// To which call.
+        id: u64,
+        /// The answer.
+        body: Vec<u8>,
+    },
 }
 
 /// Data commands with their arguments, all in three allocations.
@@ -231,21 +251,49 @@ impl Mail {
             requests: Requests::default(),
             replies: Replies::default(),
             calls: Vec::new(),
+            letters: Vec::new(),
         })
     }
 
     fn is_empty(&self) -> bool {
-        self.requests.items.is_empty() && self.replies.items.is_empty() && self.calls.is_empty()
+        self.requests.items.is_empty()
+            && self.replies.items.is_empty()
+            && self.calls.is_empty()
+            && self.letters.is_empty()
     }
 
     fn clear(&mut self) {
         self.requests.clear();
         self.replies.clear();
         self.calls.clear();
+        self.letters.clear();
     }
 
     fn is_full(&self) -> bool {
         self.requests.bytes.len() > MAIL_BYTES || self.replies.bytes.len() > MAIL_BYTES
+    }
+}
+
+/// How a core is reached from threads that are no cores. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    calls: async_channel::Sender<Call>,
+    waker: RingWaker,
+}
+
+impl Reach {
+    /// Has something done on the core; `false`: so much waits for it that this cannot.
+    pub(crate) fn call(&self, call: Call) -> bool {
+        let sent = self.calls.try_send(call).is_ok();
+        self.waker.wake();
+        sent
+    }
+}
+
+impl Post {
+    /// The way to this core from other threads.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach { calls: self.calls.clone(), waker: self.waker.clone() }
     }
 }
 

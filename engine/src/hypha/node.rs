@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mycorrhizal_net::identity::NodeId;
 
+use super::cluster::Cluster;
 use super::counter::{Buckets, CoreCounters};
 use super::directory::CoreId;
 use super::endpoint::Endpoints;
-use super::mesh::Post;
+use super::mesh::{Post, Reach};
 use super::settings::Settings;
 use crate::command::table::Row;
 use crate::mycel::Hasher;
@@ -29,6 +30,21 @@ pub(crate) struct Ports {
     pub(crate) announce: Option<IpAddr>,
 }
 
+/// What a node is made of.
+pub(crate) struct Parts {
+    pub(crate) id: NodeId,
+    pub(crate) ports: Ports,
+    pub(crate) first_state: Arc<ClusterState>,
+    pub(crate) cluster: Option<Cluster>,
+    pub(crate) posts: Vec<Post>,
+    pub(crate) hasher: Hasher,
+    pub(crate) settings: Settings,
+    pub(crate) started_ms: u64,
+    pub(crate) processors: Vec<usize>,
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) stop_requests: async_channel::Sender<()>,
+}
+
 /// The shared part of a node.
 pub(crate) struct Node {
     /// Its id in the cluster; one that belongs to none draws it anew at each start.
@@ -37,6 +53,8 @@ pub(crate) struct Node {
     pub(crate) ports: Ports,
     /// The state of the cluster that it starts with.
     pub(crate) first_state: Arc<ClusterState>,
+    /// Its part in its cluster, if it belongs to one.
+    pub(crate) cluster: Option<Cluster>,
     /// How each core is reached.
     pub(crate) posts: Vec<Post>,
     /// What each core counts.
@@ -62,36 +80,30 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    #[expect(clippy::too_many_arguments, reason = "made in one place, from parts that have no other home")]
-    pub(crate) fn new(
-        id: NodeId,
-        ports: Ports,
-        first_state: Arc<ClusterState>,
-        posts: Vec<Post>,
-        hasher: Hasher,
-        settings: Settings,
-        started_ms: u64,
-        processors: Vec<usize>,
-        config_file: Option<PathBuf>,
-        stop_requests: async_channel::Sender<()>,
-    ) -> Self {
-        let counters = posts.iter().map(|_| CoreCounters::new()).collect();
+    pub(crate) fn new(parts: Parts) -> Self {
+        let counters = parts.posts.iter().map(|_| CoreCounters::new()).collect();
         Self {
-            id,
-            ports,
-            first_state,
-            posts,
+            id: parts.id,
+            ports: parts.ports,
+            first_state: parts.first_state,
+            cluster: parts.cluster,
+            posts: parts.posts,
             counters,
-            hasher,
-            settings,
-            started_ms,
-            processors,
-            config_file,
+            hasher: parts.hasher,
+            settings: parts.settings,
+            started_ms: parts.started_ms,
+            processors: parts.processors,
+            config_file: parts.config_file,
             connection_ids: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
-            stop_requests,
+            stop_requests: parts.stop_requests,
         }
+    }
+
+    /// The way to a core from threads that are none.
+    pub(crate) fn reach(&self, core: CoreId) -> Reach {
+        self.posts[core.index()].reach()
     }
 
     /// All cores.

@@ -66,6 +66,7 @@ impl<'a> Stretch<'a> {
         let Run::Data { apply, spread } = row.command.run else { return false };
         let own_keys_only = self.caller.port == PortKind::Core;
         match place {
+            Place::Core { owner: PeerId::NOBODY, .. } => self.answer_down(row),
             Place::Nowhere => self.run_here(row, apply, place, args),
             Place::Core { owner, one_slot, .. } if owner == self.core.id && (one_slot || !own_keys_only) => {
                 self.run_here(row, apply, place, args);
@@ -155,7 +156,9 @@ impl<'a> Stretch<'a> {
             let key = Key::new(args.get(position), &self.core.node.hasher);
             let owner = self.core.directory.owner(key.slot());
             let first_key = (key.slot(), key.hash());
-            if owner == self.core.id {
+            if owner == PeerId::NOBODY {
+                self.answer_down(row);
+            } else if owner == self.core.id {
                 let spans: Vec<Span> =
                     std::iter::once(0).chain(position..end).map(|index| args.spans[index]).collect();
                 self.execute(row, element, Some(first_key), Manner::Part, Args::new(args.buffer, &spans));
@@ -180,8 +183,17 @@ impl<'a> Stretch<'a> {
             }
             _ => CommandError::Text("CROSSSLOT Keys in request don't hash to the same slot"),
         };
+        self.answer_error(row, &error);
+    }
+
+    /// Answers for keys that nobody owns at the moment.
+    fn answer_down(&mut self, row: &'static Row) {
+        self.answer_error(row, &CommandError::Text("CLUSTERDOWN Hash slot not served"));
+    }
+
+    fn answer_error(&mut self, row: &'static Row, error: &CommandError) {
         let mut reply = Vec::new();
-        self.core.refuse(Some(row), &error, &mut reply);
+        self.core.refuse(Some(row), error, &mut reply);
         match self.gather {
             None => self.output.extend_from_slice(&reply),
             Some(_) => self.with_gather(|gather| {

@@ -18,6 +18,7 @@ mod sessions;
 mod tenure;
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -29,7 +30,7 @@ pub use tenure::{MARGIN, Tenure};
 
 use super::consensus::{Applied, Store};
 use super::rpc::Transport;
-use super::state::{Command, Member, Refusal};
+use super::state::{ClusterState, Command, Member, Refusal};
 
 /// Inputs that wait for the service core at most; what finds no room is answered as unreachable.
 const INPUTS_WAITING: usize = 4096;
@@ -50,6 +51,8 @@ pub struct ServiceConfig {
     pub transport: Arc<dyn Transport>,
     /// The id of the cluster, should this node found it.
     pub cluster_to_be: ClusterId,
+    /// Told of every state.
+    pub announce: Announce,
 }
 
 /// How far a node has come.
@@ -88,6 +91,8 @@ pub struct Status {
     pub term: u64,
     /// Who votes.
     pub voters: BTreeSet<NodeId>,
+    /// Whether the node has been confirmed as a member in this life, and may act.
+    pub acts: bool,
 }
 
 /// Why a change of the coordinated state did not come about.
@@ -107,6 +112,15 @@ pub enum ProposeError {
     Stopping,
 }
 
+/// Told the answer to a call of another node; dropped if there is none.
+pub type Reply = Box<dyn FnOnce(Vec<u8>) + Send>;
+
+/// Something to be done on the service core.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Told of every state of the cluster; says whether everybody who must know it has taken it.
+pub type Announce = Box<dyn Fn(&Arc<ClusterState>) -> bool + Send>;
+
 /// What reaches the service core.
 pub(crate) enum Input {
     /// These nodes are alive, by gossip.
@@ -117,9 +131,11 @@ pub(crate) enum Input {
         from: NodeId,
         /// The call.
         body: Vec<u8>,
-        /// Where its answer goes.
-        reply: oneshot::Sender<Vec<u8>>,
+        /// Told the answer.
+        reply: Reply,
     },
+    /// Something is to be done here, where tokio is.
+    Task(Task),
     /// Somebody here wants a change.
     Propose {
         /// The change.
@@ -203,11 +219,19 @@ impl Service {
         }
     }
 
-    /// Answers a call of another node; `None` if the service core is too busy or has ended.
-    pub async fn answer(&self, from: NodeId, body: Vec<u8>) -> Option<Vec<u8>> {
-        let (reply, answer) = oneshot::channel();
-        self.inbox.try_send(Input::Call { from, body, reply }).ok()?;
-        answer.await.ok()
+    /// Answers a call of another node, unless the service core is too busy or has ended.
+    pub fn answer(&self, from: NodeId, body: Vec<u8>, reply: Reply) {
+        if self.inbox.try_send(Input::Call { from, body, reply }).is_err() {
+            tracing::debug!("the service core is too busy to answer");
+        }
+    }
+
+    /// Has something done on the service core, where tokio is; not done if that has ended.
+    pub fn run(&self, task: Task) {
+        let inbox = self.inbox.clone();
+        if let Err(mpsc::error::TrySendError::Full(_)) = inbox.try_send(Input::Task(task)) {
+            tracing::warn!("the service core is too busy");
+        }
     }
 
     /// Stops the service core, and returns when it has ended.

@@ -11,14 +11,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mycorrhizal_net::identity::{ClusterId, NodeId};
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::entering::Entering;
 use super::leading::Leading;
-use super::{Input, ServiceConfig, Stage, Status, Tenure};
+use super::{Input, Reply, ServiceConfig, Stage, Status, Tenure};
 use crate::nodosum::consensus::{self, Applied, Raft, StoreError};
 use crate::nodosum::rpc::{Answer, CallFailed, Caller, Envelope, Rpc};
 use crate::nodosum::state::Session;
@@ -31,6 +32,9 @@ pub(super) struct Parts {
     pub(super) report: watch::Sender<Status>,
     pub(super) tenure: Arc<Tenure>,
 }
+
+/// The pause before a state is told again to somebody who could not take it.
+const ANNOUNCE_AGAIN: Duration = Duration::from_millis(10);
 
 /// The body of the thread.
 pub(super) fn run(parts: Parts) {
@@ -53,6 +57,7 @@ async fn live(parts: Parts) {
         tokio::task::spawn_local(Rc::clone(&host).stay_alive()),
         tokio::task::spawn_local(Rc::clone(&host).confirm_signs_of_life()),
         tokio::task::spawn_local(Rc::clone(&host).lead()),
+        tokio::task::spawn_local(Rc::clone(&host).announce()),
     ];
     let done = loop {
         match inputs.recv().await {
@@ -164,7 +169,7 @@ impl Host {
         let voters: BTreeSet<NodeId> = metrics.membership_config.membership().voter_ids().collect();
         let (leader, term) = (metrics.current_leader, metrics.current_term);
         self.report.send_if_modified(|status| {
-            let next = Status { stage: status.stage.clone(), leader, term, voters };
+            let next = Status { stage: status.stage.clone(), acts: status.acts, leader, term, voters };
             let changed = *status != next;
             *status = next;
             changed
@@ -175,6 +180,7 @@ impl Host {
         match input {
             Input::Alive(nodes) => *self.alive.borrow_mut() = nodes,
             Input::Found => self.entering.order(),
+            Input::Task(task) => drop(tokio::task::spawn_local(task)),
             Input::Call { from, body, reply } => {
                 let host = Rc::clone(self);
                 tokio::task::spawn_local(async move { host.on_call(from, &body, reply).await });
@@ -190,15 +196,25 @@ impl Host {
         }
     }
 
-    async fn on_call(&self, from: NodeId, body: &[u8], reply: oneshot::Sender<Vec<u8>>) {
+    async fn on_call(&self, from: NodeId, body: &[u8], reply: Reply) {
         let answer = match postcard::from_bytes(body) {
             Ok(envelope) => self.answer(from, envelope).await,
             Err(_) => Answer::Failed(CallFailed::PeerUnreadable(from)),
         };
         match postcard::to_stdvec(&answer) {
-            // The caller may have given up.
-            Ok(bytes) => drop(reply.send(bytes)),
+            Ok(bytes) => reply(bytes),
             Err(error) => tracing::error!(%error, "an answer cannot be encoded"),
+        }
+    }
+
+    /// Standing task: tells of every state.
+    async fn announce(self: Rc<Self>) {
+        let mut applied = self.publish.subscribe();
+        while applied.changed().await.is_ok() {
+            let state = Arc::clone(&applied.borrow_and_update().state);
+            while !(self.config.announce)(&state) {
+                tokio::time::sleep(ANNOUNCE_AGAIN).await;
+            }
         }
     }
 

@@ -37,6 +37,7 @@ impl Host {
         match heard {
             Some(Heard::Yes) => {
                 self.tenure.extend(sent, clock::since_boot());
+                self.report.send_if_modified(|status| !std::mem::replace(&mut status.acts, true));
                 return true;
             }
             Some(Heard::NotLeader(hint)) => self.leader_hint.set(hint),

@@ -38,8 +38,11 @@ impl Transport for Wire {
             if ground.cut.contains(&from) || ground.cut.contains(&node) {
                 return Err(unreachable);
             }
-            let answer = tokio::time::timeout(timeout, service.answer(from, body)).await;
-            answer.ok().flatten().ok_or(unreachable)
+            let (reply, answer) = oneshot::channel();
+            // The caller may have given up.
+            service.answer(from, body, Box::new(move |body| drop(reply.send(body))));
+            let answer = tokio::time::timeout(timeout, answer).await;
+            answer.ok().and_then(Result::ok).ok_or(unreachable)
         })
     }
 }
@@ -82,6 +85,7 @@ impl Lab {
             store,
             transport: Arc::new(Wire { from: node, ground: self.ground.subscribe() }),
             cluster_to_be: ClusterId([number; 20]),
+            announce: Box::new(|_| true),
         };
         let (service, thread) = Service::start(config).unwrap();
         self.threads.insert(node, thread);

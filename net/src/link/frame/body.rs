@@ -62,6 +62,8 @@ impl RequestFlags {
     pub const PART: u16 = 1 << 2;
     /// It runs whole and isolated on the receiving node, over all of its cores.
     pub const WHOLE: u16 = 1 << 3;
+    /// It runs as a client of the receiving core's own port would have it run; beside [`RequestFlags::WHOLE`].
+    pub const OF_CORE: u16 = 1 << 5;
     /// The client said ASKING.
     pub const ASKING: u16 = 1 << 4;
 }

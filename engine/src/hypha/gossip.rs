@@ -1,0 +1,261 @@
+//! Gossip on the first core: drives the membership machine by a socket, a clock, and beacons on the LAN.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::rc::Rc;
+use std::time::Duration;
+
+use mycorrhizal_net::gossip::{BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, Dropped, KeyRing, Opener, Sealer};
+use mycorrhizal_net::identity::NodeId;
+use mycorrhizal_net::random;
+use mycorrhizal_net::ring::{Datagram, Datagrams};
+use mycorrhizal_net::socket::{MulticastSockets, multicast_sockets};
+
+use super::clock;
+use super::cluster::Cluster;
+use super::core::Core;
+use crate::nodosum::membership::{Config, Event, MemberState, Outbox};
+use crate::nodosum::{MemberIdentity, Membership, Time};
+
+/// The kind of datagram that carries membership.
+const MEMBERSHIP_KIND: u8 = 1;
+
+/// How often a node shows itself on the LAN.
+const BEACON_EVERY: Duration = Duration::from_millis(1000);
+
+/// How often interfaces are looked for that have come up meanwhile, in beacons.
+const REFRESH_EVERY: u32 = 30;
+
+/// Gossip of one node. Belongs to its first core.
+pub(crate) struct Gossip {
+    node: NodeId,
+    socket: Rc<Datagrams>,
+    membership: RefCell<Membership>,
+    outbox: RefCell<Outbox>,
+    keys: RefCell<KeyRing>,
+    sealer: RefCell<Sealer>,
+    opener: RefCell<Opener>,
+    plain: RefCell<Vec<u8>>,
+}
+
+/// The time since the machine's boot, as machines take it.
+fn now() -> Time {
+    Time::from_micros(u64::try_from(clock::since_boot().as_micros()).unwrap_or(u64::MAX))
+}
+
+impl Core {
+    /// Starts gossip on this core.
+    pub(crate) fn start_gossip(self: &Rc<Self>, cluster: &Cluster, socket: UdpSocket) -> std::io::Result<()> {
+        let socket = Rc::new(self.ring.datagrams(socket)?);
+        let identity = MemberIdentity {
+            id: self.node.id,
+            incarnation: cluster.incarnation,
+            address: SocketAddr::new(cluster.address, cluster.gossip[0].port()),
+            link_port: cluster.links[0].port(),
+            cores: u16::try_from(self.node.posts.len()).expect("a node has at most 1024 cores"),
+        };
+        let name = &cluster.options.name;
+        let keys = cluster.options.key_ring().map_err(std::io::Error::other)?;
+        let gossip = Rc::new(Gossip {
+            node: self.node.id,
+            socket,
+            membership: RefCell::new(Membership::new(now(), identity, Config::default(), random::number())),
+            outbox: RefCell::default(),
+            keys: RefCell::new(keys),
+            sealer: RefCell::new(Sealer::new(
+                name,
+                self.node.id,
+                cluster.incarnation,
+                self.id.0,
+                random::bytes(),
+            )),
+            opener: RefCell::new(Opener::new(name)),
+            plain: RefCell::default(),
+        });
+        *self.gossip.borrow_mut() = Some(Rc::clone(&gossip));
+        self.meet(&seeds(&cluster.options.join));
+        glommio::spawn_local(hear(Rc::clone(self), Rc::clone(&gossip))).detach();
+        glommio::spawn_local(keep_time(Rc::clone(self), Rc::clone(&gossip))).detach();
+        if cluster.options.multicast {
+            self.start_beacons(&gossip);
+        }
+        Ok(())
+    }
+
+    /// Makes contact with nodes at these gossip addresses, now and for ever.
+    pub(crate) fn meet(self: &Rc<Self>, seeds: &[SocketAddr]) {
+        let Some(gossip) = self.gossip() else { return };
+        gossip.membership.borrow_mut().join(now(), seeds, &mut gossip.outbox.borrow_mut());
+        self.follow_up(&gossip);
+    }
+
+    /// Tells others that this node goes.
+    pub(crate) fn leave_gossip(self: &Rc<Self>) {
+        let Some(gossip) = self.gossip() else { return };
+        gossip.membership.borrow_mut().leave(now(), &mut gossip.outbox.borrow_mut());
+        self.follow_up(&gossip);
+    }
+
+    fn gossip(&self) -> Option<Rc<Gossip>> {
+        self.gossip.borrow().clone()
+    }
+
+    fn start_beacons(self: &Rc<Self>, gossip: &Rc<Gossip>) {
+        let (sockets, refusals) = match multicast_sockets(BEACON_V4, BEACON_V6) {
+            Ok(sockets) => sockets,
+            Err(error) => return tracing::warn!(%error, "no multicast here: nodes are found by --join only"),
+        };
+        for refusal in refusals {
+            tracing::debug!(%refusal, "an interface does without multicast");
+        }
+        match sockets.receivers() {
+            Ok(receivers) => {
+                for receiver in receivers {
+                    match self.ring.datagrams(receiver) {
+                        Ok(socket) => {
+                            glommio::spawn_local(hear_beacons(Rc::clone(self), Rc::clone(gossip), socket))
+                                .detach();
+                        }
+                        Err(error) => tracing::warn!(%error, "beacons cannot be heard"),
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "beacons cannot be heard"),
+        }
+        glommio::spawn_local(show(Rc::clone(self), Rc::clone(gossip), sockets)).detach();
+    }
+
+    fn on_gossip(self: &Rc<Self>, gossip: &Gossip, datagram: &Datagram) {
+        let mut plain = gossip.plain.take();
+        let opened = gossip.opener.borrow_mut().open(&gossip.keys.borrow(), datagram, &mut plain);
+        match opened {
+            Ok(header) if header.kind == MEMBERSHIP_KIND => {
+                let mut outbox = gossip.outbox.borrow_mut();
+                gossip.membership.borrow_mut().on_datagram(now(), &plain, &mut outbox);
+            }
+            Ok(header) if header.kind == BEACON_KIND => self.on_beacon(gossip, &plain, datagram.from().ip()),
+            Ok(_) => {}
+            Err(dropped) => note_dropped(dropped, datagram.from()),
+        }
+        gossip.plain.replace(plain);
+        self.follow_up(gossip);
+    }
+
+    fn on_beacon(self: &Rc<Self>, gossip: &Gossip, plain: &[u8], from: IpAddr) {
+        let Ok(beacon) = Beacon::decode(plain) else { return };
+        if beacon.node != gossip.node {
+            let seed = SocketAddr::new(from, beacon.gossip_port);
+            gossip.membership.borrow_mut().join(now(), &[seed], &mut gossip.outbox.borrow_mut());
+        }
+    }
+
+    /// Does what the machine wants done.
+    fn follow_up(self: &Rc<Self>, gossip: &Gossip) {
+        let Outbox { datagrams, events } = gossip.outbox.take();
+        for datagram in datagrams {
+            let sealed =
+                gossip.sealer.borrow_mut().seal(&gossip.keys.borrow(), MEMBERSHIP_KIND, &datagram.payload);
+            match sealed {
+                Ok(bytes) => gossip.socket.send_to(bytes, datagram.to),
+                Err(error) => tracing::error!(%error, "a datagram cannot be sealed"),
+            }
+        }
+        if !events.is_empty() {
+            events.iter().for_each(|event| self.on_membership(event));
+            self.tell_who_is_alive(gossip);
+        }
+    }
+
+    fn on_membership(&self, event: &Event) {
+        match event {
+            Event::MemberUp(member) => {
+                tracing::info!(node = %member.id, address = %member.address, "a node is up");
+                let link = SocketAddr::new(member.address.ip(), member.link_port);
+                self.links.note_address(member.id, link);
+            }
+            Event::MemberDown(member) => tracing::warn!(node = %member.id, "a node is down"),
+            Event::SelfDeclaredDown(identity) => {
+                tracing::warn!(incarnation = %identity.incarnation, "others took this node for down");
+            }
+            other => tracing::debug!(?other, "news of membership"),
+        }
+    }
+
+    fn tell_who_is_alive(&self, gossip: &Gossip) {
+        let Some(cluster) = &self.node.cluster else { return };
+        let membership = gossip.membership.borrow();
+        let others = membership.members().filter(|member| member.state != MemberState::Down).map(|member| member.identity.id);
+        let alive: BTreeSet<NodeId> = others.chain([gossip.node]).collect();
+        cluster.service.set_alive(alive);
+    }
+}
+
+fn note_dropped(dropped: Dropped, from: SocketAddr) {
+    tracing::debug!(%dropped, %from, "a datagram was dropped");
+}
+
+/// The addresses behind `host:port` texts; what has none is told.
+fn seeds(join: &[String]) -> Vec<SocketAddr> {
+    use std::net::ToSocketAddrs;
+    let resolve = |text: &String| match text.to_socket_addrs() {
+        Ok(addresses) => addresses.collect(),
+        Err(error) => {
+            tracing::warn!(seed = text, %error, "a seed has no address");
+            Vec::new()
+        }
+    };
+    join.iter().flat_map(resolve).collect()
+}
+
+/// Standing task: what comes in.
+async fn hear(core: Rc<Core>, gossip: Rc<Gossip>) {
+    while let Ok(datagram) = gossip.socket.recv().await {
+        core.on_gossip(&gossip, &datagram);
+        while let Some(datagram) = gossip.socket.try_recv() {
+            core.on_gossip(&gossip, &datagram);
+        }
+    }
+}
+
+/// Standing task: what is due.
+async fn keep_time(core: Rc<Core>, gossip: Rc<Gossip>) {
+    loop {
+        let deadline = gossip.membership.borrow().next_deadline();
+        let wait = deadline.map_or(BEACON_EVERY, |deadline| deadline.since(now()));
+        core.ring.sleep_until(core.ring.now() + wait.min(BEACON_EVERY)).await;
+        let time = now();
+        if gossip.membership.borrow().next_deadline().is_some_and(|deadline| deadline <= time) {
+            gossip.membership.borrow_mut().on_deadline(time, &mut gossip.outbox.borrow_mut());
+            core.follow_up(&gossip);
+        }
+    }
+}
+
+/// Standing task: beacons of others.
+async fn hear_beacons(core: Rc<Core>, gossip: Rc<Gossip>, socket: Datagrams) {
+    while let Ok(datagram) = socket.recv().await {
+        core.on_gossip(&gossip, &datagram);
+    }
+}
+
+/// Standing task: this node's beacons.
+async fn show(core: Rc<Core>, gossip: Rc<Gossip>, mut sockets: MulticastSockets) {
+    let port = gossip.membership.borrow().identity().address.port();
+    for round in 1_u32.. {
+        let beacon =
+            Beacon { node: gossip.node, cluster: core.directory.state().cluster(), gossip_port: port };
+        let sealed = gossip.sealer.borrow_mut().seal(&gossip.keys.borrow(), BEACON_KIND, &beacon.encode());
+        if let Ok(bytes) = sealed {
+            for refusal in sockets.send(&bytes) {
+                tracing::trace!(%refusal, "a beacon was not sent");
+            }
+        }
+        core.ring.sleep_until(core.ring.now() + BEACON_EVERY).await;
+        if round % REFRESH_EVERY == 0
+            && let Err(error) = sockets.refresh()
+        {
+            tracing::debug!(%error, "interfaces cannot be listed");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Making links: dialling when there is something to say, and taking those that others dial.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mycorrhizal_net::link::handshake::{Hello, Purpose};
+use mycorrhizal_net::link::transport::{Established, Link, LinkError, Opening, Role};
+use mycorrhizal_net::random;
+use mycorrhizal_net::ring::{Connection, Listener};
+
+use super::{State, Wire};
+use crate::hypha::cluster::Cluster;
+use crate::hypha::core::Core;
+use crate::hypha::directory::PeerId;
+use crate::nodosum::state::CoreAddress;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_millis(1000);
+
+/// The longest wait between two attempts: what is for the peer waits as long.
+const RETRY_MAX: Duration = Duration::from_millis(1000);
+
+impl Core {
+    /// Dials a peer, unless that is being done.
+    pub(super) fn dial(self: &Rc<Self>, wire: &Rc<Wire>) {
+        if !matches!(*wire.state.borrow(), State::Idle) {
+            return;
+        }
+        wire.state.replace(State::Dialling);
+        let (core, wire) = (Rc::clone(self), Rc::clone(wire));
+        self.ring.note_wake();
+        glommio::spawn_local(async move {
+            if let Some(at) = wire.not_before.get() {
+                core.ring.sleep_until(at).await;
+            }
+            if !matches!(*wire.state.borrow(), State::Dialling) {
+                return;
+            }
+            match core.establish_to(wire.peer).await {
+                Ok(Established { link, receiver, .. }) => core.on_link(wire.peer, link, receiver),
+                Err(error) => core.on_dial_failed(&wire, &error),
+            }
+        })
+        .detach();
+    }
+
+    async fn establish_to(&self, peer: PeerId) -> Result<Established, LinkError> {
+        let address = self.directory.address(peer);
+        let cluster = self.node.cluster.as_ref().ok_or(LinkError::LocalClosed)?;
+        let unknown = || std::io::Error::new(std::io::ErrorKind::NotFound, "its address is not known");
+        let at = self.link_address(address).ok_or_else(unknown)?;
+        let connection = self.ring.connect(at, CONNECT).await?;
+        let role = Role::Dial { expected: Some(address.node) };
+        self.establish(cluster, connection, role, &|_: &Hello| None).await
+    }
+
+    fn on_dial_failed(self: &Rc<Self>, wire: &Rc<Wire>, error: &LinkError) {
+        if !matches!(*wire.state.borrow(), State::Dialling) {
+            // The peer's dial came through meanwhile.
+            return;
+        }
+        wire.state.replace(State::Idle);
+        let wait = wire.backoff.borrow_mut().next_wait(self.rng.borrow_mut().next_u64()).min(RETRY_MAX);
+        wire.not_before.set(Some(self.ring.now() + wait));
+        let address = self.directory.address(wire.peer);
+        tracing::debug!(node = %address.node, core = address.core, %error, "a link cannot be made");
+        self.give_up_waiting(wire.peer);
+        self.on_peer_down(wire.peer);
+    }
+
+    /// Where the links of a core are accepted.
+    fn link_address(&self, address: CoreAddress) -> Option<SocketAddr> {
+        let state = self.directory.state();
+        let known = state.member(address.node).and_then(|member| member.link_address(address.core));
+        let noted = || self.links.book.borrow().get(&address.node).copied();
+        if address.core == 0 { noted().or(known) } else { known }
+    }
+
+    async fn establish(
+        &self,
+        cluster: &Cluster,
+        connection: Connection,
+        role: Role,
+        refuse: &dyn Fn(&Hello) -> Option<String>,
+    ) -> Result<Established, LinkError> {
+        let state = self.directory.state();
+        let local = Hello {
+            cluster_tag: cluster.tag,
+            cluster: state.cluster(),
+            node: self.node.id,
+            incarnation: cluster.incarnation,
+            process: cluster.process,
+            core: self.id.0,
+            cores: u16::try_from(self.node.posts.len()).expect("a node has at most 1024 cores"),
+            purpose: Purpose::Member,
+        };
+        let config = self.link_config.borrow().clone().ok_or(LinkError::LocalClosed)?;
+        let opening = Opening { role, config: &config, local: &local, random: random::bytes(), refuse };
+        Link::establish(&self.ring, connection, opening).await
+    }
+
+    /// Why a node that dials is not let in, if it is not.
+    fn refusal(&self, peer: &Hello) -> Option<String> {
+        let state = self.directory.state();
+        if state.is_retired(peer.node) {
+            return Some("the id of this node is retired".to_owned());
+        }
+        if state.member(peer.node).is_some_and(|member| member.incarnation > peer.incarnation) {
+            return Some("this life of the node is over: another has begun".to_owned());
+        }
+        let wire = self.links.wire(self.directory.peer(CoreAddress { node: peer.node, core: peer.core }));
+        let dialling = matches!(*wire.state.borrow(), State::Dialling) && wire.not_before.get().is_none();
+        (dialling && self.node.id < peer.node).then(|| "the other side is dialling as well".to_owned())
+    }
+}
+
+/// Takes the links that others dial. Ends when it is cancelled.
+pub(crate) async fn accept(core: Rc<Core>, listener: Listener) {
+    loop {
+        match listener.accept().await {
+            Ok(connection) => {
+                let core = Rc::clone(&core);
+                glommio::spawn_local(async move { take(&core, connection).await }).detach();
+            }
+            Err(error) => tracing::warn!(%error, "a link could not be accepted"),
+        }
+    }
+}
+
+async fn take(core: &Rc<Core>, connection: Connection) {
+    let Some(cluster) = &core.node.cluster else { return };
+    let from = connection.peer_addr().ok();
+    let refuse = |peer: &Hello| core.refusal(peer);
+    match core.establish(cluster, connection, Role::Accept, &refuse).await {
+        Ok(Established { peer, link, receiver }) => {
+            let peer = core.directory.peer(CoreAddress { node: peer.node, core: peer.core });
+            core.on_link(peer, link, receiver);
+        }
+        Err(error) => tracing::warn!(?from, %error, "a link was not taken"),
+    }
+}

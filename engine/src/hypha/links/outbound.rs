@@ -1,0 +1,93 @@
+//! From mail to frames.
+
+use mycorrhizal_net::link::frame::{
+    Control, ControlKind, Frame, Replies, ReplyHead, RequestFlags, RequestHead, Requests,
+};
+use mycorrhizal_net::link::transport::Link;
+use mycorrhizal_net::resp::Protocol;
+
+use super::{UnderWay, Wire};
+use crate::hypha::core::Core;
+use crate::hypha::mesh::{Letter, Mail, Manner, Request};
+
+/// What calls of the coordination layer travel on.
+pub(super) const COORDINATION: u8 = 0;
+
+/// Lists that frames are made from, kept for their allocations.
+#[derive(Default)]
+pub(super) struct Scratch {
+    requests: Vec<RequestHead>,
+    replies: Vec<ReplyHead>,
+}
+
+impl Core {
+    /// Sends one mail as frames.
+    pub(super) fn send_mail(&self, wire: &Wire, link: &Link, generation: u32, mail: &Mail) {
+        let mut scratch = self.links.outbound.borrow_mut();
+        let Scratch { requests: heads, replies } = &mut *scratch;
+        if !mail.requests.items().is_empty() {
+            heads.clear();
+            let mut under_way = wire.under_way.borrow_mut();
+            for (request, spans_end) in mail.requests.items() {
+                let ticket = under_way.insert(UnderWay { ticket: request.ticket, row: request.row });
+                let ticket = u32::try_from(ticket).expect("requests under way are fewer than 2^32");
+                heads.push(head(request, ticket, generation, *spans_end));
+            }
+            let (spans, bytes) = (mail.requests.spans(), mail.requests.bytes());
+            let epoch = self.directory.version();
+            self.send(link, &Frame::Requests(Requests { epoch, items: heads, spans, bytes }));
+        }
+        if !mail.replies.items().is_empty() {
+            replies.clear();
+            replies.extend(mail.replies.items().iter().map(|(ticket, end)| ReplyHead {
+                ticket: ticket.gather,
+                generation: ticket.piece,
+                end: *end,
+            }));
+            self.send(link, &Frame::Replies(Replies { items: replies, bytes: mail.replies.bytes() }));
+        }
+        for letter in &mail.letters {
+            self.send_letter(link, letter);
+        }
+    }
+
+    fn send_letter(&self, link: &Link, letter: &Letter) {
+        let control = |id, kind, body| Frame::Control(Control { channel: COORDINATION, id, kind, body });
+        match letter {
+            Letter::Call { id, body } => self.send(link, &control(*id, ControlKind::Request, body)),
+            Letter::Answer { id, body } => self.send(link, &control(*id, ControlKind::Response, body)),
+        }
+    }
+
+    fn send(&self, link: &Link, frame: &Frame<'_>) {
+        if let Err(error) = link.send(frame) {
+            tracing::error!(%error, "a frame was not sent");
+            // What it carried is answered when the link has ended.
+            link.close();
+        }
+    }
+}
+
+fn head(request: &Request, ticket: u32, generation: u32, spans_end: u32) -> RequestHead {
+    let mut flags = match request.manner {
+        Manner::Direct => 0,
+        Manner::Part => RequestFlags::PART,
+        Manner::OfNode => RequestFlags::WHOLE,
+        Manner::OfCore => RequestFlags::WHOLE | RequestFlags::OF_CORE,
+    };
+    if request.context.protocol == Protocol::Resp3 {
+        flags |= RequestFlags::RESP3;
+    }
+    if request.context.no_touch {
+        flags |= RequestFlags::NO_TOUCH;
+    }
+    RequestHead {
+        ticket,
+        generation,
+        spans_end,
+        database: request.context.db.number(),
+        part: 0,
+        flags,
+        hops: 0,
+    }
+}

@@ -1,0 +1,117 @@
+//! A core's place in the cluster: whether its node may act, and what follows from every change of the cluster's state.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock;
+use super::core::Core;
+use super::directory::PeerId;
+use super::held::{Held, Until};
+use crate::command::CommandError;
+use crate::nodosum::state::{ClusterState, Presence};
+
+/// How long requests wait for the node to be allowed to act, or to know more, before they are refused.
+const HELD_MAX: Duration = Duration::from_secs(5);
+
+/// How often a core that holds something back looks whether it still must.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Core {
+    /// Finds out whether the node may act in this turn.
+    pub(crate) fn look_at_tenure(&self) {
+        if let Some(cluster) = &self.node.cluster {
+            self.suspended.set(!cluster.tenure.holds(clock::since_boot()));
+        }
+    }
+
+    /// Whether the node was allowed to act all through this turn.
+    pub(crate) fn acted_rightly(&self) -> bool {
+        let Some(cluster) = &self.node.cluster else { return true };
+        self.suspended.get() || cluster.tenure.holds(clock::since_boot())
+    }
+
+    /// The state of the cluster has changed.
+    pub(crate) fn on_state(self: &Rc<Self>, state: &Arc<ClusterState>) {
+        let before = self.directory.state();
+        if state.version() <= before.version() {
+            return;
+        }
+        self.directory.set_state(Arc::clone(state));
+        self.cut_links_to_absent(&before, state);
+        self.release_held();
+    }
+
+    /// Ends the links to members that are not heard any more, or none any more: nobody waits for their answers.
+    fn cut_links_to_absent(self: &Rc<Self>, before: &ClusterState, state: &ClusterState) {
+        let was_there = |node| before.member(node).is_some_and(|member| member.presence == Presence::Present);
+        let is_there = |node| state.member(node).is_some_and(|member| member.presence == Presence::Present);
+        for peer in self.linked_peers() {
+            let node = self.directory.address(peer).node;
+            if was_there(node) && !is_there(node) {
+                self.cut_link(peer);
+            }
+        }
+    }
+
+    /// Runs what waited and need not any more; refuses what waited for too long.
+    pub(crate) fn release_held(self: &Rc<Self>) {
+        if self.holding.borrow().is_empty() {
+            return;
+        }
+        let (version, suspended, now) = (self.directory.version(), self.suspended.get(), self.ring.now());
+        let is_late = |held: &Held| now > held.since + HELD_MAX;
+        let is_over = |held: &Held| match held.until {
+            Until::Version(awaited) => awaited <= version,
+            Until::Tenure => !suspended,
+        };
+        let released = self.holding.borrow_mut().release(|held| is_over(held) || is_late(held));
+        for held in released {
+            if is_over(&held) {
+                self.run_again(held.from, held.request.list());
+            } else {
+                self.refuse_held(&held);
+            }
+        }
+    }
+
+    fn refuse_held(&self, held: &Held) {
+        let error = CommandError::Text(NOT_HEARD);
+        for (request, _) in held.request.list().iter() {
+            let mut reply = Vec::new();
+            self.refuse(Some(request.row), &error, &mut reply);
+            self.reply_to(held.from, request.ticket, &reply);
+        }
+    }
+
+    /// When a core that holds something back must look again.
+    pub(crate) fn next_look(&self) -> Option<std::time::Instant> {
+        (!self.holding.borrow().is_empty()).then(|| self.ring.now() + LOOK)
+    }
+
+    /// Waits until the node may act; `false`: it took too long.
+    pub(crate) async fn wait_for_tenure(&self) -> bool {
+        let deadline = self.ring.now() + HELD_MAX;
+        while self.suspended.get() {
+            if self.ring.now() >= deadline {
+                return false;
+            }
+            self.ring.sleep_until(self.ring.now() + LOOK).await;
+        }
+        true
+    }
+
+    /// A link to a peer has been made.
+    pub(crate) fn on_peer_up(self: &Rc<Self>, peer: PeerId) {
+        tracing::debug!(address = ?self.directory.address(peer), "a link is up");
+    }
+
+    /// A link to a peer has ended, or could not be made.
+    pub(crate) fn on_peer_down(self: &Rc<Self>, peer: PeerId) {
+        tracing::debug!(address = ?self.directory.address(peer), "a link is down");
+    }
+}
+
+/// The node does not know whether what it has is still its own.
+pub(crate) const NOT_HEARD: &str =
+    "CLUSTERDOWN this node does not hear from the leader of its cluster; nothing has changed";
