@@ -11,6 +11,7 @@
 //! a new variable at once); [`Config`] is what is left when they are laid over each other. Whatever cannot be
 //! read is a [`ConfigError`]: one line, exit code 2. Secrets are [`Secret`]s and print as `***`.
 
+mod cluster;
 mod cores;
 mod error;
 mod parameter;
@@ -28,12 +29,13 @@ use std::path::{Path, PathBuf};
 
 use mycorrhizal_net::executor::available_cpus;
 
+pub use self::cluster::{Cluster, TlsFiles};
 pub use self::cores::Cores;
 pub use self::error::ConfigError;
 pub use self::parameter::Parameter;
 pub use self::settings::Settings;
 pub use self::size::ByteSize;
-pub use self::value::{CorePorts, Endpoints, LogFormat, LogLevel, Secret};
+pub use self::value::{CorePorts, Endpoints, LogFormat, LogLevel, Secret, Switch};
 
 /// Everything the daemon is told at its start. Owned by the node.
 #[derive(Debug, Clone)]
@@ -66,6 +68,8 @@ pub struct Config {
     pub tcp_keepalive: u32,
     /// How many numbered databases there are.
     pub databases: u16,
+    /// The cluster that the node belongs to.
+    pub cluster: Option<Cluster>,
     /// Least severe level that is logged.
     pub log_level: LogLevel,
     /// Shape of a log line.
@@ -95,6 +99,7 @@ impl Default for Config {
             timeout: 0,
             tcp_keepalive: 300,
             databases: 16,
+            cluster: None,
             log_level: LogLevel::Info,
             log_format: LogFormat::Text,
             ready_file: None,
@@ -133,15 +138,17 @@ impl Config {
             Some(path) => Settings::from_file(path)?,
             None => Settings::default(),
         };
-        let config = Self::from_settings(written.or(file));
+        let config = Self::from_settings(written.or(file))?;
         config.check(&available_cpus())?;
         Ok(Request::Run(Box::new(config)))
     }
 
     /// Fills what the settings leave open with the defaults.
-    fn from_settings(settings: Settings) -> Self {
+    fn from_settings(settings: Settings) -> Result<Self, ConfigError> {
         let default = Self::default();
-        Self {
+        let cluster = Cluster::from_settings(&settings)?;
+        Ok(Self {
+            cluster,
             bind: settings.bind.unwrap_or(default.bind),
             port: settings.port.unwrap_or(default.port),
             core_ports: settings.core_ports.unwrap_or(default.core_ports),
@@ -161,7 +168,7 @@ impl Config {
             ready_file: settings.ready_file.or(default.ready_file),
             file: settings.config,
             parameters: settings.parameters,
-        }
+        })
     }
 
     /// Checks what only makes sense together, or on this machine.
@@ -194,7 +201,8 @@ impl Config {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".into());
         let bind: Vec<String> = self.bind.iter().map(ToString::to_string).collect();
-        vec![
+        let cluster = Cluster::rows(self.cluster.as_ref());
+        let before = vec![
             ("bind", bind.join(",")),
             ("port", self.port.to_string()),
             ("core-ports", self.core_ports.to_string()),
@@ -209,9 +217,12 @@ impl Config {
             ("timeout", self.timeout.to_string()),
             ("tcp-keepalive", self.tcp_keepalive.to_string()),
             ("databases", self.databases.to_string()),
+        ];
+        let after = [
             ("log-level", self.log_level.to_string()),
             ("log-format", self.log_format.to_string()),
             ("ready-file", or_none(path(&self.ready_file))),
-        ]
+        ];
+        before.into_iter().chain(cluster).chain(after).collect()
     }
 }

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use mycorrhizal::{CoreSet, Engine};
 use mycorrhizal_net::executor::available_cpus;
 
-use crate::config::{Config, Cores, Endpoints, Request, Secret};
+use crate::config::{Config, Cores, Endpoints, Request, Secret, Switch};
 
 use self::directory::DataDirectory;
 use self::error::DaemonError;
@@ -54,12 +54,18 @@ fn serve(config: &Config) -> Result<(), DaemonError> {
     let engine = start(config, maxclients)?;
     let stopper = engine.stopper();
     signal::on_first(move || stopper.request_stop()).map_err(DaemonError::Signals)?;
+    engine.wait_ready()?;
     let ready = Ready::of(&engine);
     let ready_file = config.ready_file.as_deref().map(|path| ReadyFile::write(path, &ready)).transpose()?;
     tracing::info!(version = ready.version, config = ?config.rows(), "serving");
     print(&format!("{}\n", ready.line()))?;
     engine.wait_stop_requested();
     drop(ready_file);
+    if config.cluster.as_ref().is_some_and(|cluster| cluster.leave == Switch::On)
+        && let Err(error) = engine.wait_leave()
+    {
+        tracing::error!(%error, "the node ends without having left its cluster");
+    }
     let ended = engine.shutdown().map_err(DaemonError::Core);
     tracing::info!("ended");
     ended
@@ -98,6 +104,9 @@ fn start(config: &Config, maxclients: u32) -> Result<Engine, DaemonError> {
     if let Some(base) = config.core_ports.base(config.port) {
         builder = builder.core_ports(base);
     }
+    if let Some(cluster) = &config.cluster {
+        builder = builder.cluster(cluster.options(&config.dir)?);
+    }
     for (name, value) in &config.parameters {
         builder = builder.parameter(name, value)?;
     }
@@ -115,6 +124,9 @@ impl Ready {
             addresses: addresses.plain.clone(),
             core_ports: addresses.cores.iter().map(SocketAddr::port).take(cores.len()).collect(),
             cores,
+            node_id: engine.id().to_string(),
+            gossip: addresses.gossip.clone(),
+            links: addresses.links.clone(),
         }
     }
 }

@@ -48,7 +48,7 @@ pub(crate) use core::Core;
 pub(crate) use directory::{CoreId, PeerId};
 pub(crate) use endpoint::Endpoint;
 pub use endpoint::Endpoints;
-pub use engine::{Addresses, Engine, NotReady, Stopper};
+pub use engine::{Addresses, Engine, LeaveError, NotReady, Stopper};
 pub use handle::{BlockingHandle, CallError, Condition, Handle, SetOptions};
 pub(crate) use isolation::run_on_all;
 pub(crate) use mesh::Manner;

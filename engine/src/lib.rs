@@ -42,9 +42,11 @@ pub mod mycel;
 pub mod nodosum;
 
 pub use hypha::{
-    Addresses, BlockingHandle, Builder, CallError, Condition, CoreError, CoreSet, CoreSetError, Endpoints,
-    Engine, Handle, SetOptions, StartError, Stopper,
+    Addresses, BlockingHandle, Builder, CallError, ClusterOptions, Condition, CoreError, CoreSet,
+    CoreSetError, Endpoints, Engine, GOSSIP_PORT, Handle, LINK_PORT, LeaveError, NotReady, SetOptions,
+    StartError, Stopper,
 };
+pub use mycorrhizal_net::link::tls::{TlsConfig as LinkTls, TlsError as LinkTlsError};
 
 /// Runs the examples of the README as tests.
 #[cfg(doctest)]

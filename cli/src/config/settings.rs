@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::{
     ByteSize, Config, ConfigError, CorePorts, Cores, Endpoints, LogFormat, LogLevel, Parameter, Secret,
-    parameter, scalar,
+    Switch, parameter, scalar,
 };
 
 /// A Redis-compatible server on every core of the machine.
@@ -88,6 +88,61 @@ pub struct Settings {
     /// Number of numbered databases
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Cores and memory")]
     pub databases: Option<u16>,
+
+    /// Name of the cluster to belong to; without one the node is alone
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
+    pub cluster: Option<String>,
+
+    /// File with the key that all members share, at least 16 bytes; whoever has it may be a member
+    #[arg(long, value_name = "PATH", help_heading = "Cluster")]
+    pub cluster_key_file: Option<PathBuf>,
+
+    /// Members to wait for before the first cluster is founded
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Cluster")]
+    pub expect: Option<u16>,
+
+    /// Gossip addresses of members that may be there, as HOST:PORT; repeat it for several
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', help_heading = "Cluster")]
+    #[serde(default, deserialize_with = "scalar::many")]
+    pub join: Option<Vec<String>>,
+
+    /// Whether members on the same LAN are found by multicast
+    #[arg(long, value_name = "on|off", help_heading = "Cluster")]
+    #[serde(default, deserialize_with = "scalar::one")]
+    pub multicast: Option<Switch>,
+
+    /// First UDP port of gossip: core N uses BASE+N; 0 takes free ones
+    #[arg(long, value_name = "BASE", help_heading = "Cluster")]
+    pub gossip_port: Option<u16>,
+
+    /// First TCP port of the links between nodes: core N listens on BASE+N; 0 takes free ones
+    #[arg(long, value_name = "BASE", help_heading = "Cluster")]
+    pub link_port: Option<u16>,
+
+    /// What people call this node [default: the beginning of its id]
+    #[arg(long, value_name = "NAME", help_heading = "Cluster")]
+    pub node_name: Option<String>,
+
+    /// Share of the data relative to other nodes [default: the number of cores]
+    #[arg(long, value_name = "W", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Cluster")]
+    pub weight: Option<u32>,
+
+    /// Whether SIGTERM moves the data to other nodes and leaves the cluster for good before the node ends
+    #[arg(long, value_name = "on|off", num_args = 0..=1, default_missing_value = "on", require_equals = true, help_heading = "Cluster")]
+    #[serde(default, deserialize_with = "scalar::one")]
+    pub leave: Option<Switch>,
+
+    /// Certificate (PEM) of the authority that members' certificates are signed by; links then use mutual TLS
+    #[arg(long, value_name = "PATH", help_heading = "Cluster")]
+    pub link_tls_ca: Option<PathBuf>,
+
+    /// This node's certificate (PEM) for links
+    #[arg(long, value_name = "PATH", help_heading = "Cluster")]
+    pub link_tls_cert: Option<PathBuf>,
+
+    /// The private key (PEM) of that certificate
+    #[arg(long, value_name = "PATH", help_heading = "Cluster")]
+    pub link_tls_key: Option<PathBuf>,
 
     /// Directory for everything that is kept; created if missing, and one daemon's at a time
     #[arg(long, value_name = "PATH", help_heading = "Files and logs")]
@@ -194,6 +249,12 @@ impl Settings {
         if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == Some(0)) {
             return Err((key, "0 is not in 1..=4294967295".into()));
         }
+        if self.expect == Some(0) {
+            return Err(("expect", "0 is not in 1..=65535".into()));
+        }
+        if self.weight == Some(0) {
+            return Err(("weight", "0 is not in 1..=4294967295".into()));
+        }
         match self.databases {
             Some(number) if !(1..=1024).contains(&number) => {
                 Err(("databases", format!("{number} is not in 1..=1024")))
@@ -219,6 +280,19 @@ impl Settings {
             cores: self.cores.or(other.cores),
             maxmemory: self.maxmemory.or(other.maxmemory),
             databases: self.databases.or(other.databases),
+            cluster: self.cluster.or(other.cluster),
+            cluster_key_file: self.cluster_key_file.or(other.cluster_key_file),
+            expect: self.expect.or(other.expect),
+            join: self.join.or(other.join),
+            multicast: self.multicast.or(other.multicast),
+            gossip_port: self.gossip_port.or(other.gossip_port),
+            link_port: self.link_port.or(other.link_port),
+            node_name: self.node_name.or(other.node_name),
+            weight: self.weight.or(other.weight),
+            leave: self.leave.or(other.leave),
+            link_tls_ca: self.link_tls_ca.or(other.link_tls_ca),
+            link_tls_cert: self.link_tls_cert.or(other.link_tls_cert),
+            link_tls_key: self.link_tls_key.or(other.link_tls_key),
             dir: self.dir.or(other.dir),
             ready_file: self.ready_file.or(other.ready_file),
             log_level: self.log_level.or(other.log_level),

@@ -141,6 +141,16 @@ words! {
 }
 
 words! {
+    /// Whether something is wanted.
+    Switch {
+        /// It is.
+        On = "on" | "yes" | "true" | "1",
+        /// It is not.
+        Off = "off" | "no" | "false" | "0",
+    }
+}
+
+words! {
     /// How severe an event must be to be logged; Redis's names are understood too.
     LogLevel {
         /// Nothing.

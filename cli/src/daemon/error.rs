@@ -29,6 +29,9 @@ pub(super) enum DaemonError {
     /// The engine did not start.
     #[error(transparent)]
     Start(#[from] mycorrhizal::StartError),
+    /// The node cannot join its cluster.
+    #[error(transparent)]
+    NotReady(#[from] mycorrhizal::NotReady),
     /// A core panicked; what it held is gone.
     #[error(transparent)]
     Core(mycorrhizal::CoreError),

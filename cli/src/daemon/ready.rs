@@ -1,6 +1,7 @@
 //! Tells that the daemon serves: a line on stdout, and a file for those who wait for it.
 //!
-//! The file is one JSON object, `{"pid", "version", "port", "addresses", "core_ports", "cores"}`. It
+//! The file is one JSON object, `{"pid", "version", "port", "addresses", "core_ports", "cores", "node_id", "gossip",
+//! "links"}`. It
 //! appears whole (written beside, then renamed) once clients are served, and is removed at the end.
 
 use std::fs::File;
@@ -27,6 +28,12 @@ pub(super) struct Ready {
     pub(super) core_ports: Vec<u16>,
     /// Numbers of the processors that serve.
     pub(super) cores: Vec<usize>,
+    /// Id of the node, 40 hex digits.
+    pub(super) node_id: String,
+    /// Gossip addresses of the cores; empty for a node that belongs to no cluster.
+    pub(super) gossip: Vec<SocketAddr>,
+    /// Where the links of the cores are accepted; likewise.
+    pub(super) links: Vec<SocketAddr>,
 }
 
 impl Ready {
@@ -34,12 +41,15 @@ impl Ready {
     pub(super) fn line(&self) -> String {
         let list = |items: Vec<String>| if items.is_empty() { "off".to_owned() } else { items.join(",") };
         format!(
-            "Ready: pid={} port={} addresses={} core_ports={} cores={} version={}",
+            "Ready: pid={} port={} addresses={} core_ports={} cores={} node_id={} gossip={} links={} version={}",
             self.pid,
             list(self.port.iter().map(ToString::to_string).collect()),
             list(self.addresses.iter().map(ToString::to_string).collect()),
             list(self.core_ports.iter().map(ToString::to_string).collect()),
             list(self.cores.iter().map(ToString::to_string).collect()),
+            self.node_id,
+            list(self.gossip.iter().map(ToString::to_string).collect()),
+            list(self.links.iter().map(ToString::to_string).collect()),
             self.version,
         )
     }
@@ -100,6 +110,9 @@ mod tests {
             addresses: vec!["127.0.0.1:6379".parse().unwrap(), "[::1]:6379".parse().unwrap()],
             core_ports: vec![7379, 7380],
             cores: vec![0, 1],
+            node_id: "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            gossip: vec!["127.0.0.1:7946".parse().unwrap()],
+            links: vec!["127.0.0.1:8946".parse().unwrap()],
         }
     }
 
@@ -111,7 +124,8 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         let expected = concat!(
             r#"{"pid":7,"version":"0.1.0","port":6379,"addresses":["127.0.0.1:6379","[::1]:6379"],"#,
-            r#""core_ports":[7379,7380],"cores":[0,1]}"#,
+            r#""core_ports":[7379,7380],"cores":[0,1],"node_id":"0123456789abcdef0123456789abcdef01234567","#,
+            r#""gossip":["127.0.0.1:7946"],"links":["127.0.0.1:8946"]}"#,
             "\n"
         );
         assert_eq!(text, expected);
@@ -128,7 +142,9 @@ mod tests {
 
     #[test]
     fn the_line_says_the_same() {
-        let line = "Ready: pid=7 port=6379 addresses=127.0.0.1:6379,[::1]:6379 core_ports=7379,7380 cores=0,1 version=0.1.0";
+        let line = "Ready: pid=7 port=6379 addresses=127.0.0.1:6379,[::1]:6379 core_ports=7379,7380 cores=0,1 \
+                    node_id=0123456789abcdef0123456789abcdef01234567 gossip=127.0.0.1:7946 links=127.0.0.1:8946 \
+                    version=0.1.0";
         assert_eq!(ready().line(), line);
     }
 }

@@ -8,9 +8,25 @@ use mycorrhizal_net::executor::{CoreError, CoreHandle};
 use mycorrhizal_net::identity::NodeId;
 
 use super::builder::Builder;
+use super::directory::CoreId;
 use super::handle::Handle;
 use super::node::Node;
-use crate::nodosum::service::{Stage, Status};
+use crate::nodosum::service::{ProposeError, Stage, Status};
+use crate::nodosum::state::{ClusterState, Command, Standing};
+
+/// Why a node did not leave its cluster.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LeaveError {
+    /// It belongs to none.
+    #[error("the node belongs to no cluster")]
+    Alone,
+    /// Nobody else could take what it owns.
+    #[error("no other member can take what the node owns")]
+    Last,
+    /// The cluster did not decide it.
+    #[error(transparent)]
+    Refused(#[from] ProposeError),
+}
 
 /// Why a node will never be ready.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +105,47 @@ impl Engine {
     /// As there.
     pub fn wait_ready(&self) -> Result<(), NotReady> {
         futures_lite::future::block_on(self.ready())
+    }
+
+    /// Moves everything that the node owns to other members, and leaves the cluster for good: its id will never be a
+    /// member again. [`Engine::shutdown`] is next.
+    ///
+    /// # Errors
+    /// See [`LeaveError`]; nothing is lost.
+    pub async fn leave(&self) -> Result<(), LeaveError> {
+        let cluster = self.node.cluster.as_ref().ok_or(LeaveError::Alone)?;
+        let (service, node) = (&cluster.service, self.node.id);
+        let mut applied = service.applied();
+        let others = |state: &ClusterState| {
+            state.members().any(|member| member.id != node && member.takes_partitions())
+        };
+        if !others(&applied.borrow_and_update().state) {
+            return Err(LeaveError::Last);
+        }
+        service.propose(Command::Stand { node, standing: Standing::Draining }).await?;
+        let owns = |state: &ClusterState| {
+            state
+                .map()
+                .iter()
+                .any(|(_, entry)| [entry.owner, entry.moving_to].iter().flatten().any(|end| end.node == node))
+        };
+        while owns(&applied.borrow_and_update().state) {
+            if applied.changed().await.is_err() {
+                return Err(LeaveError::Refused(ProposeError::Stopping));
+            }
+        }
+        service.propose(Command::Leave(node)).await?;
+        let reach = self.node.reach(CoreId(0));
+        reach.call(Box::new(|core| core.leave_gossip()));
+        Ok(())
+    }
+
+    /// The blocking twin of [`Engine::leave`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_leave(&self) -> Result<(), LeaveError> {
+        futures_lite::future::block_on(self.leave())
     }
 
     /// The node's id, 40 hex digits.

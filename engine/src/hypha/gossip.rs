@@ -145,7 +145,7 @@ impl Core {
     fn on_beacon(self: &Rc<Self>, gossip: &Gossip, plain: &[u8], from: IpAddr) {
         let Ok(beacon) = Beacon::decode(plain) else { return };
         if beacon.node != gossip.node {
-            let seed = SocketAddr::new(from, beacon.gossip_port);
+            let seed = SocketAddr::new(beacon.host(from), beacon.gossip_port);
             gossip.membership.borrow_mut().join(now(), &[seed], &mut gossip.outbox.borrow_mut());
         }
     }
@@ -185,7 +185,10 @@ impl Core {
     fn tell_who_is_alive(&self, gossip: &Gossip) {
         let Some(cluster) = &self.node.cluster else { return };
         let membership = gossip.membership.borrow();
-        let others = membership.members().filter(|member| member.state != MemberState::Down).map(|member| member.identity.id);
+        let others = membership
+            .members()
+            .filter(|member| member.state != MemberState::Down)
+            .map(|member| member.identity.id);
         let alive: BTreeSet<NodeId> = others.chain([gossip.node]).collect();
         cluster.service.set_alive(alive);
     }
@@ -241,13 +244,17 @@ async fn hear_beacons(core: Rc<Core>, gossip: Rc<Gossip>, socket: Datagrams) {
 
 /// Standing task: this node's beacons.
 async fn show(core: Rc<Core>, gossip: Rc<Gossip>, mut sockets: MulticastSockets) {
-    let port = gossip.membership.borrow().identity().address.port();
+    let Some(bound) = core.node.cluster.as_ref().map(|cluster| cluster.gossip[0]) else { return };
     for round in 1_u32.. {
-        let beacon =
-            Beacon { node: gossip.node, cluster: core.directory.state().cluster(), gossip_port: port };
+        let cluster = core.directory.state().cluster();
+        let beacon = Beacon::new(gossip.node, cluster, bound.ip(), bound.port());
         let sealed = gossip.sealer.borrow_mut().seal(&gossip.keys.borrow(), BEACON_KIND, &beacon.encode());
         if let Ok(bytes) = sealed {
-            for refusal in sockets.send(&bytes) {
+            let refusals = match bound.ip().is_loopback() {
+                true => sockets.send_on_loopback(&bytes),
+                false => sockets.send(&bytes),
+            };
+            for refusal in refusals {
                 tracing::trace!(%refusal, "a beacon was not sent");
             }
         }

@@ -3,18 +3,18 @@
 //! A beacon is a sealed datagram of kind [`BEACON_KIND`] with this payload, as `rkyv` archives it:
 //!
 //! ```text
-//!  0            20        21           41            43
-//! ┌────────────┬─────────┬────────────┬─────────────┐
-//! │ node       │ cluster │ its id, or │ gossip port │
-//! │            │ known?  │ zeroes     │ of core 0   │
-//! └────────────┴─────────┴────────────┴─────────────┘
+//!  0            20        21           41            43        44             60
+//! ┌────────────┬─────────┬────────────┬─────────────┬─────────┬──────────────┐
+//! │ node       │ cluster │ its id, or │ gossip port │ address │ as IPv6, or  │
+//! │            │ known?  │ zeroes     │ of core 0   │ bound?  │ zeroes       │
+//! └────────────┴─────────┴────────────┴─────────────┴─────────┴──────────────┘
 //! ```
 //!
-//! The IP address is the one that the datagram came from. It is not under the seal, so it is only a hint: whoever
-//! answers there has to prove itself.
+//! A node that is bound to one address says which. Else it is reached at the one that the datagram came from; that is
+//! not under the seal, so it is only a hint: whoever answers there has to prove itself.
 
 use crate::identity::{ClusterId, NodeId};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 /// The kind of datagrams that carry a beacon.
 pub const BEACON_KIND: u8 = u8::MAX;
@@ -38,12 +38,31 @@ pub struct Beacon {
     pub cluster: Option<ClusterId>,
     /// The UDP port of its core 0.
     pub gossip_port: u16,
+    /// The one address that it is bound to, if it is not bound to all.
+    address: Option<[u8; 16]>,
 }
 
 const BEACON_BYTES: usize = size_of::<ArchivedBeacon>();
-const _: () = assert!(BEACON_BYTES == 43);
+const _: () = assert!(BEACON_BYTES == 60);
 
 impl Beacon {
+    /// What a node says whose gossip socket is bound to `address`.
+    #[must_use]
+    pub fn new(node: NodeId, cluster: Option<ClusterId>, address: IpAddr, gossip_port: u16) -> Self {
+        let octets = |address: IpAddr| match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        };
+        let address = Some(address).filter(|address| !address.is_unspecified()).map(octets);
+        Self { node, cluster, gossip_port, address }
+    }
+
+    /// Where the node is reached, if its datagram came from `source`.
+    #[must_use]
+    pub fn host(&self, source: IpAddr) -> IpAddr {
+        self.address.map_or(source, |octets| IpAddr::V6(Ipv6Addr::from(octets)).to_canonical())
+    }
+
     /// The payload to seal.
     pub fn encode(&self) -> Vec<u8> {
         let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(self);
@@ -69,28 +88,36 @@ mod tests {
     use proptest::prelude::*;
 
     fn beacon() -> impl Strategy<Value = Beacon> {
-        let parts = any::<([u8; 20], Option<[u8; 20]>, u16)>();
-        parts.prop_map(|(node, cluster, gossip_port)| Beacon {
-            node: NodeId(node),
-            cluster: cluster.map(ClusterId),
-            gossip_port,
+        let parts = any::<([u8; 20], Option<[u8; 20]>, IpAddr, u16)>();
+        parts.prop_map(|(node, cluster, address, gossip_port)| {
+            Beacon::new(NodeId(node), cluster.map(ClusterId), address, gossip_port)
         })
     }
 
     #[test]
     fn the_bytes_are_these() {
-        let mut beacon =
-            Beacon { node: NodeId([1; 20]), cluster: Some(ClusterId([2; 20])), gossip_port: 0x1234 };
-        let known = [&[1; 20], [1].as_slice(), &[2; 20], &[0x34, 0x12]].concat();
-        assert_eq!(beacon.encode(), known);
-        beacon.cluster = None;
-        let unknown = [&[1; 20], [0].as_slice(), &[0; 20], &[0x34, 0x12]].concat();
-        assert_eq!(beacon.encode(), unknown);
+        let (node, cluster) = (NodeId([1; 20]), ClusterId([2; 20]));
+        let beacon = Beacon::new(node, Some(cluster), Ipv4Addr::new(10, 0, 0, 7).into(), 0x1234);
+        let address = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 10, 0, 0, 7];
+        let bytes = [&[1; 20], [1].as_slice(), &[2; 20], &[0x34, 0x12, 1], &address].concat();
+        assert_eq!(beacon.encode(), bytes);
+        let beacon = Beacon::new(node, None, Ipv4Addr::UNSPECIFIED.into(), 0x1234);
+        let bytes = [&[1; 20], [0].as_slice(), &[0; 20], &[0x34, 0x12, 0], &[0; 16]].concat();
+        assert_eq!(beacon.encode(), bytes);
+    }
+
+    #[test]
+    fn a_node_that_is_bound_to_one_address_is_reached_there() {
+        let source = IpAddr::from([10, 0, 0, 9]);
+        let host = |bound: &str| Beacon::new(NodeId([1; 20]), None, bound.parse().unwrap(), 7).host(source);
+        assert_eq!(host("10.0.0.7"), IpAddr::from([10, 0, 0, 7]));
+        assert_eq!(host("fd00::1"), "fd00::1".parse::<IpAddr>().unwrap());
+        assert_eq!((host("0.0.0.0"), host("::")), (source, source));
     }
 
     #[test]
     fn other_lengths_and_other_tags_are_refused() {
-        let bytes = Beacon { node: NodeId([1; 20]), cluster: None, gossip_port: 7 }.encode();
+        let bytes = Beacon::new(NodeId([1; 20]), None, Ipv4Addr::UNSPECIFIED.into(), 7).encode();
         for end in 0..bytes.len() {
             assert_eq!(Beacon::decode(&bytes[..end]), Err(BeaconError));
         }

@@ -110,11 +110,20 @@ impl MulticastSockets {
 
     /// Says `bytes` to the groups on every interface, without waiting; what is refused is lost.
     pub fn send(&self, bytes: &[u8]) -> Vec<Refusal> {
+        self.send_where(bytes, |_| true)
+    }
+
+    /// Says `bytes` to the groups on loopback interfaces only: for what is reached on this host and nowhere else.
+    pub fn send_on_loopback(&self, bytes: &[u8]) -> Vec<Refusal> {
+        self.send_where(bytes, |interface| interface.is_loopback)
+    }
+
+    fn send_where(&self, bytes: &[u8], wanted: impl Fn(&Interface) -> bool) -> Vec<Refusal> {
         let send = |outlet: &Outlet| {
             let error = outlet.socket.send_to(bytes, outlet.to).err()?;
             Some(refusal(&outlet.interface, outlet.family, error))
         };
-        self.outlets.iter().filter_map(send).collect()
+        self.outlets.iter().filter(|outlet| wanted(&outlet.interface)).filter_map(send).collect()
     }
 
     /// Looks at the interfaces again: joins the groups on new ones, lets go of those that are gone.

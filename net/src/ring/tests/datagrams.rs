@@ -6,7 +6,7 @@ use crate::identity::{Incarnation, NodeId};
 use crate::ring::{Datagram, Datagrams, Ring, RingConfig};
 use crate::socket::{bind_udp, interfaces, multicast_sockets};
 use std::io::Write;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, TcpStream, UdpSocket};
 
 fn local() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -246,7 +246,7 @@ fn a_beacon_finds_a_node_that_has_no_address() {
         let receiver = ring.datagrams(receivers.next().expect("IPv4 is to be had")).expect("a socket");
 
         let (speaking, _) = multicast_sockets(group_v4, group_v6).expect("the interfaces");
-        let said = Beacon { node: NodeId([1; 20]), cluster: None, gossip_port: 4000 };
+        let said = Beacon::new(NodeId([1; 20]), None, IpAddr::from([0, 0, 0, 0]), 4000);
         let mut sealer = Sealer::new("orders", said.node, Incarnation(1), 0, [9; SALT_BYTES]);
         speaking.send(&sealer.seal(&keys, BEACON_KIND, &said.encode()).expect("it fits"));
 
