@@ -54,7 +54,9 @@ fn serve(config: &Config) -> Result<(), DaemonError> {
     let engine = start(config, maxclients)?;
     let stopper = engine.stopper();
     signal::on_first(move || stopper.request_stop()).map_err(DaemonError::Signals)?;
-    engine.wait_ready()?;
+    if !wait_ready(&engine)? {
+        return engine.shutdown().map_err(DaemonError::Core);
+    }
     let ready = Ready::of(&engine);
     let ready_file = config.ready_file.as_deref().map(|path| ReadyFile::write(path, &ready)).transpose()?;
     tracing::info!(version = ready.version, config = ?config.rows(), "serving");
@@ -69,6 +71,16 @@ fn serve(config: &Config) -> Result<(), DaemonError> {
     let ended = engine.shutdown().map_err(DaemonError::Core);
     tracing::info!("ended");
     ended
+}
+
+/// Waits until the node serves; `false`: it was told to end before.
+fn wait_ready(engine: &Engine) -> Result<bool, DaemonError> {
+    let ready = async { engine.ready().await.map(|()| true) };
+    let told_to_end = async {
+        engine.stop_requested().await;
+        Ok(false)
+    };
+    Ok(futures_lite::future::block_on(futures_lite::future::or(ready, told_to_end))?)
 }
 
 /// Has the kernel back memory by small pages. Clearing a huge page stops a core for milliseconds, with all its clients.

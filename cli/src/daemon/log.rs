@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Config, LogFormat, LogLevel};
 
@@ -10,10 +12,15 @@ use crate::config::{Config, LogFormat, LogLevel};
 pub(super) fn start(config: &Config) {
     let colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(filter(config.log_level));
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let level = filter(config.log_level);
+    // What the consensus library tells of every message and vote is for those who look for its faults.
+    let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::ERROR) };
+    let targets = Targets::new().with_default(level).with_target("openraft", libraries);
+    let registry = tracing_subscriber::registry().with(targets);
     let installed = match config.log_format {
-        LogFormat::Text => log.with_ansi(colours).with_target(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+        LogFormat::Text => registry.with(log.with_ansi(colours).with_target(false)).try_init(),
+        LogFormat::Json => registry.with(log.json().flatten_event(true)).try_init(),
     };
     if let Err(error) = installed {
         eprintln!("mycorrhizald: the log stays as it was: {error}");

@@ -68,6 +68,20 @@ impl Core {
         if requests.is_empty() {
             return;
         }
+        // A task runs as soon as it is spawned, and must find nothing borrowed.
+        for (request, args, port) in self.run_or_set_aside(from, version, requests) {
+            self.hand_on(from, &request, args, port);
+        }
+    }
+
+    /// Runs what can be run, and returns what is to be handed on.
+    fn run_or_set_aside<'a>(
+        &self,
+        from: PeerId,
+        version: u64,
+        requests: RequestList<'a>,
+    ) -> Vec<(Request, Args<'a>, PortKind)> {
+        let mut aside = Vec::new();
         let mut data = self.data.borrow_mut();
         let mut outboxes = self.outboxes.borrow_mut();
         let mut stopwatch = self.stopwatch.borrow_mut();
@@ -93,10 +107,11 @@ impl Core {
                     let now = self.ring.now();
                     self.holding.borrow_mut().hold(until, now, from, request, args);
                 }
-                Fate::HandOn(port) => self.hand_on(from, &request, args, port),
+                Fate::HandOn(port) => aside.push((request, args, port)),
             }
         }
         stopwatch.stop(self);
+        aside
     }
 
     #[inline]
