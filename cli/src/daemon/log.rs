@@ -14,8 +14,9 @@ pub(super) fn start(config: &Config) {
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let level = filter(config.log_level);
-    // What the consensus library tells of every message and vote is for those who look for its faults.
-    let libraries = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::ERROR) };
+    // What the consensus library tells of every message and vote is for those who look for its faults; what follows from
+    // it for the node is told by the node.
+    let libraries = if level == LevelFilter::TRACE { level } else { LevelFilter::OFF };
     let targets = Targets::new().with_default(level).with_target("openraft", libraries);
     let registry = tracing_subscriber::registry().with(targets);
     let installed = match config.log_format {
