@@ -175,8 +175,9 @@ fn draw<'a>(database: &'a Database, rng: &mut Rng) -> Option<&'a EntryBox> {
     let mut rank = rng.below(database.len());
     for number in 0..PARTITIONS {
         let Some(partition) = database.partition(number) else { continue };
-        if rank >= partition.len {
-            rank -= partition.len;
+        let len = partition.books().len;
+        if rank >= len {
+            rank -= len;
             continue;
         }
         for table in &partition.tables {
