@@ -86,6 +86,13 @@ impl Keyspace {
         self.databases.len() as u16
     }
 
+    /// Adds databases, if there are fewer than `count`.
+    pub fn grow_databases(&mut self, count: u16) {
+        let len = self.databases.len().max(usize::from(count));
+        self.databases.reserve_exact(len - self.databases.len());
+        self.databases.resize_with(len, Database::new);
+    }
+
     /// The hash function that keys are to be made with.
     #[inline]
     #[must_use]
@@ -263,6 +270,10 @@ impl Keyspace {
     #[inline]
     pub(super) fn database_mut(&mut self, db: Db) -> &mut Database {
         &mut self.databases[db.index()]
+    }
+
+    pub(super) fn each_database(&mut self) -> impl Iterator<Item = &mut Database> {
+        self.databases.iter_mut()
     }
 
     #[inline]
