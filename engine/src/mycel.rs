@@ -13,6 +13,7 @@
 //!  scan      cursors, the keys of a slot, a random key; pattern: globs
 //!  prefetch  lets the cache misses of a batch overlap
 //!  record    what a change did; replay applies it elsewhere; digest compares the outcome
+//!  transfer  moves a partition elsewhere while it is served
 //! ```
 //!
 //! Everything here belongs to one core and is reached by nobody else. Time and chance are arguments, changes are
@@ -35,6 +36,7 @@ mod replay;
 mod rng;
 mod scan;
 mod slot;
+pub mod transfer;
 mod value;
 
 #[cfg(test)]

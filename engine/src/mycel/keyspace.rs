@@ -257,9 +257,8 @@ impl Keyspace {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the clock starts over at 256")]
     pub(super) fn clock(&self) -> u8 {
-        (self.now_ms >> CLOCK_SHIFT) as u8
+        clock(self.now_ms)
     }
 
     #[inline]
@@ -328,6 +327,13 @@ impl Keyspace {
     fn first_due(&self, db: Db) -> Option<Place> {
         self.database(db).first_due(self.now_ms.checked_sub(1)?)
     }
+}
+
+/// The access clock at a time in ms since the Unix epoch.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the clock starts over at 256")]
+pub(super) fn clock(now_ms: u64) -> u8 {
+    (now_ms >> CLOCK_SHIFT) as u8
 }
 
 /// The access clock counts units of 65.536 seconds, modulo 256.

@@ -113,24 +113,25 @@ impl Parted {
         held.insert(key, value, deadline_ms, clock, hasher);
     }
 
+    /// The entry at a place.
+    pub(super) fn entry(&self, db: Db, place: Place) -> &EntryBox {
+        let partition = self.databases[db.index()].as_deref().expect("a place lies in a partition");
+        let entry = partition.tables[place.slot.within()].get_bucket(place.bucket);
+        entry.expect("a place is good until the table changes")
+    }
+
     /// Changes the entry at a place by `edit`.
-    pub(super) fn change<R>(
-        &mut self,
-        db: Db,
-        place: Place,
-        edit: impl FnOnce(&mut EntryBox) -> R,
-    ) -> Option<R> {
-        let held = self.databases.get_mut(db.index())?.as_mut()?;
-        Some(held.change(place, edit))
+    pub(super) fn change<R>(&mut self, db: Db, place: Place, edit: impl FnOnce(&mut EntryBox) -> R) -> R {
+        self.databases[db.index()].as_mut().expect("a place lies in a partition").change(place, edit)
     }
 
     /// Takes the entry at a place away.
     pub(super) fn remove(&mut self, db: Db, place: Place, hasher: &Hasher) {
-        let Some(slot) = self.databases.get_mut(db.index()) else { return };
-        let Some(held) = slot else { return };
-        drop(held.remove(place, hasher));
-        if held.books().len == 0 {
-            *slot = None;
+        let held = &mut self.databases[db.index()];
+        let partition = held.as_mut().expect("a place lies in a partition");
+        drop(partition.remove(place, hasher));
+        if partition.books().len == 0 {
+            *held = None;
         }
     }
 
