@@ -9,9 +9,11 @@
 //!  database  1,024 partitions of one numbered database, and the books
 //!  keyspace  all databases of one core: look up, expire, clear, swap
 //!  access    the handle of one key while a command works on it
+//!  parted    a partition taken out of a keyspace, or not in it yet
 //!  scan      cursors, the keys of a slot, a random key; pattern: globs
 //!  prefetch  lets the cache misses of a batch overlap
 //!  record    what a change did; replay applies it elsewhere; digest compares the outcome
+//!  transfer  moves a partition elsewhere while it is served
 //! ```
 //!
 //! Everything here belongs to one core and is reached by nobody else. Time and chance are arguments, changes are
@@ -25,6 +27,7 @@ mod due;
 mod entry;
 mod key;
 mod keyspace;
+mod parted;
 mod partition;
 mod pattern;
 mod prefetch;
@@ -33,6 +36,7 @@ mod replay;
 mod rng;
 mod scan;
 mod slot;
+pub mod transfer;
 mod value;
 
 #[cfg(test)]
@@ -43,6 +47,7 @@ pub use database::Remains;
 pub use digest::Digest;
 pub use key::{Hasher, Key};
 pub use keyspace::{Db, Expired, Keyspace, KeyspaceConfig};
+pub use parted::Parted;
 pub use pattern::{Case, glob_match};
 pub use record::{Cause, Record, RecordBuffer, RecordSink, Records};
 pub use replay::ReplayError;

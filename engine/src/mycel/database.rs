@@ -5,12 +5,11 @@
 //! right after each. `bytes` counts, exactly: the partition list, each partition's box, tables and deadline index,
 //! each entry with its buffer, and the due list; all back to the list alone when the last key is gone.
 
-use super::deadline::Mark;
-use super::due::{Due, NEVER};
+use super::due::Due;
 use super::entry::EntryBox;
 use super::key::{Hasher, Key};
-use super::partition::{self, Partition, Place, Table};
-use super::slot::{PARTITIONS, SLOTS_PER_PARTITION, Slot};
+use super::partition::{self, Books, Partition, Place, Table};
+use super::slot::{PARTITIONS, Slot};
 use super::value::NewValue;
 
 type Partitions = [Option<Box<Partition>>; PARTITIONS];
@@ -24,20 +23,28 @@ pub(super) struct Database {
     expiring: usize,
 }
 
-/// What was in a database that is empty now; counted no more, but not freed yet.
+/// What was in a place that is empty now; counted no more, but not freed yet.
 #[must_use]
 pub struct Remains {
-    partitions: Box<Partitions>,
+    partitions: Box<[Option<Box<Partition>>]>,
     freed: usize,
 }
 
 impl Remains {
-    /// Frees a partition; says whether there was one left.
+    /// What these partitions held.
+    pub(super) fn new(partitions: Box<[Option<Box<Partition>>]>) -> Remains {
+        Remains { partitions, freed: 0 }
+    }
+
+    /// Frees a partition, or some thousand keys of one that has more; says whether there was anything left.
     pub fn free_some(&mut self) -> bool {
-        let rest = self.partitions.iter_mut().skip(self.freed);
-        let next = rest.enumerate().find_map(|(ahead, held)| held.take().map(|_| ahead));
-        self.freed += next.map_or(0, |ahead| ahead + 1);
-        next.is_some()
+        let mut rest = self.partitions.iter_mut().enumerate().skip(self.freed);
+        let Some((at, held)) = rest.find(|(_, held)| held.is_some()) else { return false };
+        self.freed = at;
+        if held.as_mut().is_some_and(|partition| partition.free_some()) {
+            *held = None;
+        }
+        true
     }
 }
 
@@ -48,7 +55,7 @@ impl Database {
     }
 
     pub(super) fn into_remains(self) -> Remains {
-        Remains { partitions: self.partitions, freed: 0 }
+        Remains::new(self.partitions)
     }
 
     /// The number of keys, those included whose deadline has passed unnoticed.
@@ -88,7 +95,7 @@ impl Database {
 
     /// All entries.
     pub(super) fn entries(&self) -> impl Iterator<Item = &EntryBox> {
-        self.partitions().flat_map(|(_, partition)| partition.tables.iter().flatten())
+        self.partitions().flat_map(|(_, partition)| partition.entries())
     }
 
     /// The table of a slot, if its partition has keys.
@@ -120,13 +127,13 @@ impl Database {
     /// Notes an access.
     #[inline]
     pub(super) fn touch(&mut self, place: Place, clock: u8) {
-        entry_mut(held_mut(&mut self.partitions, place.slot), place).set_clock(clock);
+        held_mut(&mut self.partitions, place.slot).entry_mut(place).set_clock(clock);
     }
 
     /// Writes a value over one of the same shape; says whether it could. Nothing that is counted changes.
     #[inline]
     pub(super) fn overwrite(&mut self, place: Place, value: NewValue<'_>, clock: u8) -> bool {
-        entry_mut(held_mut(&mut self.partitions, place.slot), place).overwrite(value, clock)
+        held_mut(&mut self.partitions, place.slot).entry_mut(place).overwrite(value, clock)
     }
 
     /// A key that is due before or at `now_ms`, one with the earliest deadline of its partition.
@@ -137,7 +144,7 @@ impl Database {
         }
         let number = due.first_partition()?;
         let partition = self.partition(number).expect("a due partition has keys");
-        let mark = partition.deadlines.first().expect("a due partition has a mark");
+        let mark = partition.first_mark().expect("a due partition has a mark");
         let table = &partition.tables[mark.within()];
         let bucket = table
             .iter_hash_buckets(partition::spread(mark.hash()))
@@ -158,83 +165,71 @@ impl Database {
         clock: u8,
         hasher: &Hasher,
     ) -> Place {
-        let slot = key.slot();
-        let held = &mut self.partitions[slot.partition()];
-        if held.is_none() {
-            self.bytes += size_of::<Partition>();
-        }
-        let partition = held.get_or_insert_default();
-        let entry = EntryBox::new(key.bytes(), value, deadline_ms, clock);
-        let table = &mut partition.tables[slot.within()];
-        let before = table.allocation_size();
-        self.bytes += entry.bytes();
-        let bucket = partition::insert(table, key.hash(), entry, hasher);
-        self.bytes += table.allocation_size() - before;
-        partition.len += 1;
-        self.len += 1;
-        let place = Place { slot, hash: key.hash(), bucket };
-        if deadline_ms.is_some() {
-            self.reindex(place, None, deadline_ms);
-        }
+        let number = key.slot().partition();
+        let held = &mut self.partitions[number];
+        let before = held.as_ref().map_or(Books::NONE, |partition| partition.books());
+        let partition = held.get_or_insert_with(Partition::new);
+        let place = partition.insert(key, value, deadline_ms, clock, hasher);
+        let after = partition.books();
+        self.settle(number, before, after);
         place
     }
 
-    /// Changes the entry at a place by `edit` and keeps the books.
+    /// Changes the entry at a place by `edit`.
     #[inline]
     pub(super) fn change<R>(&mut self, place: Place, edit: impl FnOnce(&mut EntryBox) -> R) -> R {
-        let entry = entry_mut(held_mut(&mut self.partitions, place.slot), place);
-        let (bytes, deadline_ms) = (entry.bytes(), entry.deadline_ms());
-        let result = edit(entry);
-        let (bytes_now, deadline_now_ms) = (entry.bytes(), entry.deadline_ms());
-        self.bytes = self.bytes + bytes_now - bytes;
-        if deadline_ms != deadline_now_ms {
-            self.reindex(place, deadline_ms, deadline_now_ms);
+        let partition = held_mut(&mut self.partitions, place.slot);
+        let before = partition.books();
+        let result = partition.change(place, edit);
+        let after = partition.books();
+        if before != after {
+            self.settle(place.slot.partition(), before, after);
         }
         result
     }
 
     /// Takes the entry at a place out.
     pub(super) fn remove(&mut self, place: Place, hasher: &Hasher) -> EntryBox {
+        let number = place.slot.partition();
         let partition = held_mut(&mut self.partitions, place.slot);
-        let table = &mut partition.tables[place.slot.within()];
-        let before = table.allocation_size();
-        let entry = partition::remove(table, place.bucket, hasher);
-        self.bytes = self.bytes + table.allocation_size() - before - entry.bytes();
-        partition.len -= 1;
-        self.len -= 1;
-        let last = partition.len == 0;
-        if let Some(deadline_ms) = entry.deadline_ms() {
-            self.reindex(place, Some(deadline_ms), None);
+        let before = partition.books();
+        let entry = partition.remove(place, hasher);
+        let mut after = partition.books();
+        if after.len == 0 {
+            self.partitions[number] = None;
+            after = Books::NONE;
         }
-        if last {
-            self.partitions[place.slot.partition()] = None;
-            self.bytes -= size_of::<Partition>();
-        }
+        self.settle(number, before, after);
         entry
     }
 
-    /// Moves a key's mark from one deadline to another.
-    fn reindex(&mut self, place: Place, old_ms: Option<u64>, new_ms: Option<u64>) {
-        let index = &mut held_mut(&mut self.partitions, place.slot).deadlines;
-        let (first, bytes) = (index.first(), index.bytes());
-        let mark = |deadline_ms| Mark::new(deadline_ms, place.slot, place.hash);
-        if let Some(old_ms) = old_ms {
-            let found = index.remove(mark(old_ms));
-            debug_assert!(found, "every key with a deadline has a mark");
-            self.expiring -= 1;
-        }
-        if let Some(new_ms) = new_ms {
-            index.insert(mark(new_ms));
-            self.expiring += 1;
-        }
-        self.bytes = self.bytes + index.bytes() - bytes;
-        if index.first() != first {
-            let first_ms = index.first().map_or(NEVER, Mark::deadline_ms);
+    /// Takes a partition out whole.
+    pub(super) fn take(&mut self, number: usize) -> Option<Box<Partition>> {
+        let partition = self.partitions[number].take()?;
+        self.settle(number, partition.books(), Books::NONE);
+        Some(partition)
+    }
+
+    /// Puts a partition that has keys in, and gives back what was there.
+    pub(super) fn put(&mut self, number: usize, partition: Box<Partition>) -> Option<Box<Partition>> {
+        debug_assert!(partition.books().len > 0, "a partition without keys is dropped");
+        let before = self.take(number);
+        self.settle(number, Books::NONE, partition.books());
+        self.partitions[number] = Some(partition);
+        before
+    }
+
+    /// Keeps the books: those of a partition have changed.
+    fn settle(&mut self, number: usize, before: Books, after: Books) {
+        self.bytes = self.bytes + after.bytes - before.bytes;
+        self.len = self.len + after.len - before.len;
+        self.expiring = self.expiring + after.expiring - before.expiring;
+        if after.first_ms != before.first_ms {
             let due = self.due.get_or_insert_with(|| {
                 self.bytes += size_of::<Due>();
                 Due::new()
             });
-            due.set(place.slot.partition(), first_ms);
+            due.set(number, after.first_ms);
         }
         if self.expiring == 0 && self.due.take().is_some() {
             self.bytes -= size_of::<Due>();
@@ -243,22 +238,11 @@ impl Database {
 
     /// `bytes` worked out afresh, to prove it.
     pub(super) fn recount(&self) -> usize {
-        let mut bytes = size_of::<Partitions>() + self.due.as_ref().map_or(0, |_| size_of::<Due>());
-        for (_, partition) in self.partitions() {
-            bytes += size_of::<Partition>() + partition.deadlines.bytes();
-            for table in &partition.tables {
-                bytes += table.allocation_size() + table.iter().map(EntryBox::bytes).sum::<usize>();
-            }
-        }
-        bytes
+        let own = size_of::<Partitions>() + self.due.as_ref().map_or(0, |_| size_of::<Due>());
+        own + self.partitions().map(|(_, partition)| partition.recount()).sum::<usize>()
     }
 }
 
 fn held_mut(partitions: &mut Partitions, slot: Slot) -> &mut Partition {
     partitions[slot.partition()].as_deref_mut().expect("a place lies in a partition")
-}
-
-fn entry_mut(partition: &mut Partition, place: Place) -> &mut EntryBox {
-    let table = &mut partition.tables[place.slot.within() % SLOTS_PER_PARTITION];
-    table.get_bucket_mut(place.bucket).expect("a place is good until the table changes")
 }

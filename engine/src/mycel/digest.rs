@@ -48,7 +48,7 @@ impl Digest {
     }
 
     /// The digest as part of something that holds several under different numbers.
-    fn numbered(self, number: u16) -> Digest {
+    pub(super) fn numbered(self, number: u16) -> Digest {
         let mut words = [0u8; 18];
         words[..16].copy_from_slice(&self.0.to_le_bytes());
         words[16..].copy_from_slice(&number.to_le_bytes());

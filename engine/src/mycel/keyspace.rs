@@ -86,6 +86,13 @@ impl Keyspace {
         self.databases.len() as u16
     }
 
+    /// Adds databases, if there are fewer than `count`.
+    pub fn grow_databases(&mut self, count: u16) {
+        let len = self.databases.len().max(usize::from(count));
+        self.databases.reserve_exact(len - self.databases.len());
+        self.databases.resize_with(len, Database::new);
+    }
+
     /// The hash function that keys are to be made with.
     #[inline]
     #[must_use]
@@ -250,9 +257,8 @@ impl Keyspace {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the clock starts over at 256")]
     pub(super) fn clock(&self) -> u8 {
-        (self.now_ms >> CLOCK_SHIFT) as u8
+        clock(self.now_ms)
     }
 
     #[inline]
@@ -263,6 +269,10 @@ impl Keyspace {
     #[inline]
     pub(super) fn database_mut(&mut self, db: Db) -> &mut Database {
         &mut self.databases[db.index()]
+    }
+
+    pub(super) fn each_database(&mut self) -> impl Iterator<Item = &mut Database> {
+        self.databases.iter_mut()
     }
 
     #[inline]
@@ -317,6 +327,13 @@ impl Keyspace {
     fn first_due(&self, db: Db) -> Option<Place> {
         self.database(db).first_due(self.now_ms.checked_sub(1)?)
     }
+}
+
+/// The access clock at a time in ms since the Unix epoch.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the clock starts over at 256")]
+pub(super) fn clock(now_ms: u64) -> u8 {
+    (now_ms >> CLOCK_SHIFT) as u8
 }
 
 /// The access clock counts units of 65.536 seconds, modulo 256.

@@ -110,6 +110,11 @@ impl<'a> Record<'a> {
             Record::Clear { .. } | Record::Swap { .. } => None,
         }
     }
+
+    /// Appends the record as bytes.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        encode(self, out);
+    }
 }
 
 /// Who is told of every change, in the order of the changes.

@@ -101,6 +101,46 @@ impl Keyspace {
         None
     }
 
+    /// Visits keys of a slot from `home` on, 0 being its start, until `visit` says that it is enough, and gives the home
+    /// to go on with; `None` at the end. What a scan promises of keys that stay holds here too.
+    ///
+    /// Keys that are past their deadline and not taken away yet are visited. A slot whose keys take no more than twice
+    /// `bytes` is visited in one go; otherwise a home is, and no more than a thousand homes are.
+    pub(super) fn walk_slot(
+        &self,
+        db: Db,
+        slot: Slot,
+        mut home: u32,
+        bytes: usize,
+        mut visit: impl FnMut(View<'_>) -> bool,
+    ) -> Option<u32> {
+        const KEYS_AT_ONCE: usize = 512;
+        const HOMES_AT_ONCE: usize = 1_024;
+        let table = self.database(db).table(slot)?;
+        let is_small = home == 0
+            && table.len() <= KEYS_AT_ONCE
+            && table.iter().map(EntryBox::bytes).sum::<usize>() <= bytes.saturating_mul(2);
+        if is_small {
+            table.iter().for_each(|entry| {
+                visit(View::new(entry));
+            });
+            return None;
+        }
+        let mask = mask(table);
+        for _ in 0..HOMES_AT_ONCE {
+            let mut on = true;
+            visit_home(table, home & mask, mask, self.hasher(), |entry| on &= visit(View::new(entry)));
+            home = following(home, mask);
+            if home == 0 {
+                return None;
+            }
+            if !on {
+                break;
+            }
+        }
+        Some(home)
+    }
+
     /// The number of keys of a slot, for CLUSTER COUNTKEYSINSLOT.
     #[must_use]
     pub fn slot_len(&self, db: Db, slot: Slot) -> usize {
@@ -149,19 +189,15 @@ fn scan_table(
         table.iter().for_each(visit);
         return None;
     }
-    let mask = u32::try_from(table.num_buckets() - 1).unwrap_or(u32::MAX);
+    let mask = mask(table);
     let mut homes = left.saturating_mul(HOMES_PER_KEY);
     while *left > 0 && homes > 0 {
         homes -= 1;
-        for tag in 0..TAGS {
-            for entry in table.iter_hash(tag << TAG_SHIFT | u64::from(home & mask)) {
-                if hasher.hash(entry.key()) & mask == home & mask {
-                    visit(entry);
-                    *left = left.saturating_sub(1);
-                }
-            }
-        }
-        home = (home | !mask).reverse_bits().wrapping_add(1).reverse_bits();
+        visit_home(table, home & mask, mask, hasher, |entry| {
+            visit(entry);
+            *left = left.saturating_sub(1);
+        });
+        home = following(home, mask);
         if home == 0 {
             return None;
         }
@@ -170,13 +206,31 @@ fn scan_table(
     Some(home)
 }
 
+/// Visits the keys of one home.
+fn visit_home(table: &Table, home: u32, mask: u32, hasher: &Hasher, mut visit: impl FnMut(&EntryBox)) {
+    for tag in 0..TAGS {
+        let entries = table.iter_hash(tag << TAG_SHIFT | u64::from(home));
+        entries.filter(|entry| hasher.hash(entry.key()) & mask == home).for_each(&mut visit);
+    }
+}
+
+/// The home behind this one, 0 behind the last.
+fn following(home: u32, mask: u32) -> u32 {
+    (home | !mask).reverse_bits().wrapping_add(1).reverse_bits()
+}
+
+fn mask(table: &Table) -> u32 {
+    u32::try_from(table.num_buckets() - 1).unwrap_or(u32::MAX)
+}
+
 /// An entry, each as likely as any other: a partition and a slot by their shares, then a bucket until one is taken.
 fn draw<'a>(database: &'a Database, rng: &mut Rng) -> Option<&'a EntryBox> {
     let mut rank = rng.below(database.len());
     for number in 0..PARTITIONS {
         let Some(partition) = database.partition(number) else { continue };
-        if rank >= partition.len {
-            rank -= partition.len;
+        let len = partition.books().len;
+        if rank >= len {
+            rank -= len;
             continue;
         }
         for table in &partition.tables {
