@@ -32,6 +32,7 @@ mod isolation;
 mod lifetime;
 mod links;
 mod mesh;
+mod migration;
 mod node;
 mod presence;
 pub(crate) mod sampler;

@@ -12,16 +12,29 @@ use crate::hypha::{Caller, Core, CoreId, Endpoint, Manner, PeerId};
 use crate::mycel::{SLOTS_PER_PARTITION, Slot};
 use crate::nodosum::state::{PartitionId, Presence};
 
-pub(super) const COMMANDS: &[Command] = &[Command {
-    name: "cluster",
-    summary: "Tells how slots are dealt to the cores.",
-    group: Group::Cluster,
-    since: "3.0.0",
-    complexity: "Depends on subcommand.",
-    arity: -2,
-    subcommands: SUBCOMMANDS,
-    ..Command::ROW
-}];
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "cluster",
+        summary: "Tells how slots are dealt to the cores.",
+        group: Group::Cluster,
+        since: "3.0.0",
+        complexity: "Depends on subcommand.",
+        arity: -2,
+        subcommands: SUBCOMMANDS,
+        ..Command::ROW
+    },
+    Command {
+        name: "asking",
+        summary: "Says that the next command follows an ASK.",
+        group: Group::Cluster,
+        since: "3.0.0",
+        complexity: "O(1)",
+        arity: 1,
+        flags: Flags::FAST,
+        run: Run::Session(asking),
+        ..Command::ROW
+    },
+];
 
 const SUBCOMMAND: Command =
     Command { group: Group::Cluster, since: "3.0.0", arity: 2, flags: Flags::STALE, ..Command::ROW };
@@ -101,6 +114,12 @@ const SUBCOMMANDS: &[Command] = &[
         ..SUBCOMMAND
     },
 ];
+
+fn asking(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    caller.session.borrow_mut().asking = true;
+    reply.ok();
+    Ok(())
+}
 
 fn slot_argument(args: Args<'_>) -> Result<Slot, CommandError> {
     let number = parse_i64(args.get(2)).ok_or(CommandError::NotInteger)?;

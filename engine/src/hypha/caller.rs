@@ -77,6 +77,8 @@ pub(crate) struct Session {
     pub(crate) last_row: Option<&'static Row>,
     /// Bytes of input that are not parsed yet.
     pub(crate) input_bytes: usize,
+    /// ASKING: the next command may be for a partition that is on its way to this core.
+    pub(crate) asking: bool,
     /// Set when the connection is to end once what it was sent is out.
     pub(crate) closing: bool,
     /// Since when its unsent replies are above the soft limit, Unix milliseconds.
@@ -280,6 +282,7 @@ impl Session {
             active_ms: now_ms,
             last_row: None,
             input_bytes: 0,
+            asking: false,
             closing: false,
             over_soft_limit_ms: None,
         }

@@ -28,6 +28,7 @@ use super::held::Holding;
 use super::intent::Intents;
 use super::links::Links;
 use super::mesh::{Inbox, Mail, Outboxes};
+use super::migration::Migration;
 use super::node::Node;
 use super::settings::Settings;
 use super::slowlog::{LatencyEvents, SlowLog};
@@ -68,6 +69,8 @@ pub(crate) struct Core {
     pub(crate) link_config: RefCell<Option<Rc<LinkConfig>>>,
     /// Gossip, on the first core.
     pub(crate) gossip: RefCell<Option<Rc<Gossip>>>,
+    /// The moves that it takes part in.
+    pub(crate) migration: Migration,
     /// Requests that wait until it knows more.
     pub(crate) holding: RefCell<Holding>,
     /// Whether its node may not act as what the cluster takes it for.
@@ -156,6 +159,7 @@ impl Core {
             outboxes: RefCell::new(Outboxes::new(id, cores)),
             inbox,
             links: Links::default(),
+            migration: Migration::new(node.hasher),
             link_config: RefCell::new(link_config),
             gossip: RefCell::default(),
             holding: RefCell::default(),
@@ -356,7 +360,8 @@ impl Core {
     pub(crate) fn publish(&self) {
         let data = self.data.borrow();
         let counters = self.counters();
-        counters.data_bytes.set(data.keyspace.used_bytes() as u64);
+        let staged = self.migration.staged_bytes();
+        counters.data_bytes.set((data.keyspace.used_bytes() + staged) as u64);
         counters.expired.set(data.keyspace.expired());
         let ring = self.ring.stats();
         counters.received_bytes.set(ring.received_bytes);
@@ -389,6 +394,7 @@ impl Turn for CoreTurn {
 
     fn after_tasks(&self) -> Park {
         let core = &self.0;
+        core.migrate();
         core.publish();
         if !core.acted_rightly() {
             core.cut_off();

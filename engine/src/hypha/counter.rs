@@ -50,6 +50,8 @@ pub(crate) struct CoreCounters {
     pub(crate) misses: Counter,
     /// Commands that other cores sent here.
     pub(crate) forwarded_in: Counter,
+    /// Partitions on their way to another core.
+    pub(crate) moving_out: Counter,
     /// Bytes of keys, values and tables.
     pub(crate) data_bytes: Counter,
     /// Those of them that were there before the first key.
@@ -132,6 +134,7 @@ impl CoreCounters {
             hits: Counter::default(),
             misses: Counter::default(),
             forwarded_in: Counter::default(),
+            moving_out: Counter::default(),
             data_bytes: Counter::default(),
             startup_bytes: Counter::default(),
             expired: Counter::default(),

@@ -49,7 +49,12 @@ impl Caller {
             return at;
         }
         let mut stretch = Stretch::begin(self, session.request_context());
+        stretch.asking = session.asking;
+        let asked = session.asking;
         drop(session);
+        if asked {
+            self.session.borrow_mut().asking = false;
+        }
         while let Some(planned) = batch.planned().get(at) {
             if !stretch.run(planned.plan, batch.args(parser, input, planned)) {
                 break;

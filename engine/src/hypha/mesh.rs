@@ -18,6 +18,7 @@ use mycorrhizal_net::ring::{Ring, RingWaker};
 use super::core::Core;
 use super::directory::{CoreId, PeerId};
 use super::gather::Ticket;
+use super::migration::{TransferAnswer, TransferLetter};
 use crate::command::Apply;
 use crate::command::table::Row;
 use crate::mycel::{Db, Slot};
@@ -59,6 +60,10 @@ pub(crate) enum Letter {
         /// The call.
         body: Vec<u8>,
     },
+    /// A step of a move.
+    Transfer(TransferLetter),
+    /// The answer to one.
+    TransferAnswer(TransferAnswer),
     /// The answer to such a call.
     Answer {
         /// To which call.

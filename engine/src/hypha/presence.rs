@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::clock;
 use super::core::Core;
@@ -16,6 +16,9 @@ const HELD_MAX: Duration = Duration::from_secs(5);
 
 /// How often a core that holds something back looks whether it still must.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// How often a core that sends a partition away looks how far it is.
+const MOVE_ON: Duration = Duration::from_millis(1);
 
 impl Core {
     /// Finds out whether the node may act in this turn.
@@ -38,6 +41,7 @@ impl Core {
             return;
         }
         self.directory.set_state(Arc::clone(state));
+        self.follow_map(&before, state);
         self.cut_links_to_absent(&before, state);
         self.release_held();
     }
@@ -84,9 +88,11 @@ impl Core {
         }
     }
 
-    /// When a core that holds something back must look again.
-    pub(crate) fn next_look(&self) -> Option<std::time::Instant> {
-        (!self.holding.borrow().is_empty()).then(|| self.ring.now() + LOOK)
+    /// When a core that holds something back, or sends a partition away, must look again.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        let held = (!self.holding.borrow().is_empty()).then_some(LOOK);
+        let moving = (!self.migration.is_idle()).then_some(MOVE_ON);
+        [held, moving].into_iter().flatten().min().map(|pause| self.ring.now() + pause)
     }
 
     /// Waits until the node may act; `false`: it took too long.
@@ -108,7 +114,7 @@ impl Core {
 
     /// A link to a peer has ended, or could not be made.
     pub(crate) fn on_peer_down(self: &Rc<Self>, peer: PeerId) {
-        tracing::debug!(address = ?self.directory.address(peer), "a link is down");
+        self.on_transfer_link_down(peer);
     }
 }
 

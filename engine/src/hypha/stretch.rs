@@ -17,6 +17,7 @@ use super::stopwatch::Stopwatch;
 use crate::command::table::Row;
 use crate::command::{Apply, CommandError, Merge, Run, Spread};
 use crate::mycel::{Key, Slot};
+use crate::nodosum::state::{CoreAddress, PartitionId};
 
 impl super::caller::Session {
     /// What data commands need to know of the session.
@@ -36,6 +37,8 @@ pub(super) struct Stretch<'a> {
     context: RequestContext,
     /// The connection's gather, once something in the batch waits: from then on it keeps the order.
     pub(super) gather: Option<u32>,
+    /// Whether the next command follows an ASKING.
+    pub(super) asking: bool,
     last_row: Option<&'static Row>,
     commands: u64,
 }
@@ -54,6 +57,7 @@ impl<'a> Stretch<'a> {
             stopwatch,
             context,
             gather: None,
+            asking: false,
             last_row: None,
             commands: 0,
         }
@@ -71,6 +75,10 @@ impl<'a> Stretch<'a> {
             Place::Core { owner, one_slot, .. } if owner == self.core.id && (one_slot || !own_keys_only) => {
                 self.run_here(row, apply, place, args);
             }
+            Place::Core { slot, hash, one_slot: true, owner } if self.asking && self.arrives(slot) => {
+                // Its owner still answers for it, or hands it on to this core as soon as it does not.
+                self.forward(owner, row, apply, (slot, hash), Manner::Direct, args.iter());
+            }
             Place::Core { .. } | Place::Cores { .. } if own_keys_only => self.redirect(row, place),
             Place::Core { owner, slot, hash, .. } => {
                 self.forward(owner, row, apply, (slot, hash), Manner::Direct, args.iter());
@@ -80,10 +88,29 @@ impl<'a> Stretch<'a> {
                 self.scatter(row, element, merge, args);
             }
         }
+        self.asking = false;
         self.core.counters().rows[usize::from(row.number)].calls.add(1);
         self.last_row = Some(row);
         self.commands += 1;
         true
+    }
+
+    /// Whether a slot is on its way to this core.
+    fn arrives(&self, slot: Slot) -> bool {
+        let me = CoreAddress { node: self.core.node.id, core: self.core.id.0 };
+        let partition = PartitionId(u16::try_from(slot.partition()).expect("there are 1,024 partitions"));
+        self.core.directory.state().map().ownership(partition).moving_to == Some(me)
+    }
+
+    /// Where a cluster client is to ask instead: the partition is being handed over.
+    fn asked_elsewhere(&self, first_key: Option<(Slot, u32)>) -> Option<CommandError> {
+        if self.caller.port != PortKind::Core {
+            return None;
+        }
+        let (slot, _) = first_key?;
+        let to = self.core.migration.handed_to(slot.partition())?;
+        let (host, port) = self.caller.address_of(self.core.directory.address(to))?;
+        Some(CommandError::Message(format!("ASK {} {host}:{port}", slot.number())))
     }
 
     /// Runs a command whose keys this core owns.
@@ -109,6 +136,10 @@ impl<'a> Stretch<'a> {
         let ticket = Ticket { gather: self.gather.unwrap_or(0), piece: 0 };
         let request = Request { row, apply, first_key, manner, context: self.context, ticket };
         if self.data.intents.any() && self.data.intents.block(&request, args) {
+            if let Some(error) = self.asked_elsewhere(first_key) {
+                self.answer_error(row, &error);
+                return None;
+            }
             let ticket = self.expect();
             self.data.intents.defer(self.core.id.into(), Request { ticket, ..request }, args);
             return None;

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use mycorrhizal_net::link::frame::{
-    ArchivedControl, ArchivedControlKind, ArchivedReplies, ArchivedRequests, FrameError, ReceivedFrame,
-    RequestFlags, RequestItem,
+    ArchivedControl, ArchivedControlKind, ArchivedReplies, ArchivedRequests, ArchivedTransfer,
+    ArchivedTransferKind, FrameError, ReceivedFrame, RequestFlags, RequestItem,
 };
 use mycorrhizal_net::link::transport::LinkReceiver;
 use mycorrhizal_net::resp::{Protocol, Span};
@@ -16,7 +16,9 @@ use crate::hypha::core::Core;
 use crate::hypha::directory::PeerId;
 use crate::hypha::gather::Ticket;
 use crate::hypha::mesh::{Letter, Manner, Request, RequestContext, RequestList};
-use crate::mycel::{Db, Key};
+use crate::hypha::migration::TransferAnswer;
+use crate::mycel::transfer::{Ack, TransferKind, TransferMessage};
+use crate::mycel::{Db, Key, PARTITIONS};
 
 /// Lists that received requests are read into, kept for their allocations.
 #[derive(Default)]
@@ -48,6 +50,10 @@ impl Core {
             ReceivedFrame::Replies(replies) => self.on_replies(wire, generation, replies),
             ReceivedFrame::Control(control) => {
                 self.on_control(wire.peer, control);
+                Ok(())
+            }
+            ReceivedFrame::Transfer(step) => {
+                self.on_step(wire.peer, step);
                 Ok(())
             }
             other => {
@@ -138,6 +144,26 @@ impl Core {
             self.answer_piece(under_way.ticket, reply.bytes);
         }
         Ok(())
+    }
+
+    fn on_step(self: &Rc<Self>, from: PeerId, step: &ArchivedTransfer<'_>) {
+        let (partition, epoch, sequence) =
+            (step.partition.to_native(), step.epoch.to_native(), step.sequence.to_native());
+        let kind = match step.kind {
+            ArchivedTransferKind::Begin => TransferKind::Begin,
+            ArchivedTransferKind::Records => TransferKind::Records,
+            ArchivedTransferKind::SlotDone => TransferKind::SlotDone,
+            ArchivedTransferKind::Handover => TransferKind::Handover,
+            ArchivedTransferKind::Abort => TransferKind::Abort,
+            ArchivedTransferKind::Ack => {
+                let ack = Ack { partition, epoch, sequence };
+                return self.on_transfer_answer(TransferAnswer::Ack(ack));
+            }
+        };
+        if usize::from(partition) < PARTITIONS {
+            let (slot, records) = (step.slot.to_native(), step.records.as_slice());
+            self.on_transfer(from, &TransferMessage { partition, epoch, sequence, kind, slot, records });
+        }
     }
 
     fn on_control(self: &Rc<Self>, from: PeerId, control: &ArchivedControl<'_>) {

@@ -1,7 +1,8 @@
 //! From mail to frames.
 
 use mycorrhizal_net::link::frame::{
-    Control, ControlKind, Frame, Replies, ReplyHead, RequestFlags, RequestHead, Requests,
+    Control, ControlKind, Frame, Replies, ReplyHead, RequestFlags, RequestHead, Requests, Transfer,
+    TransferKind,
 };
 use mycorrhizal_net::link::transport::Link;
 use mycorrhizal_net::resp::Protocol;
@@ -9,6 +10,8 @@ use mycorrhizal_net::resp::Protocol;
 use super::{UnderWay, Wire};
 use crate::hypha::core::Core;
 use crate::hypha::mesh::{Letter, Mail, Manner, Request};
+use crate::hypha::migration::TransferAnswer;
+use crate::mycel::transfer::{self, Ack};
 
 /// What calls of the coordination layer travel on.
 pub(super) const COORDINATION: u8 = 0;
@@ -55,6 +58,16 @@ impl Core {
         let control = |id, kind, body| Frame::Control(Control { channel: COORDINATION, id, kind, body });
         match letter {
             Letter::Call { id, body } => self.send(link, &control(*id, ControlKind::Request, body)),
+            Letter::Transfer(letter) => self.send(link, &Frame::Transfer(step(&letter.message()))),
+            Letter::TransferAnswer(answer) => {
+                let (mark, kind) = match answer {
+                    TransferAnswer::Ack(mark) => (mark, TransferKind::Ack),
+                    TransferAnswer::Refused(mark) => (mark, TransferKind::Abort),
+                };
+                let Ack { partition, epoch, sequence } = *mark;
+                let step = Transfer { partition, epoch, sequence, kind, slot: 0, records: &[] };
+                self.send(link, &Frame::Transfer(step));
+            }
             Letter::Answer { id, body } => self.send(link, &control(*id, ControlKind::Response, body)),
         }
     }
@@ -66,6 +79,18 @@ impl Core {
             link.close();
         }
     }
+}
+
+fn step<'a>(message: &transfer::TransferMessage<'a>) -> Transfer<'a> {
+    let transfer::TransferMessage { partition, epoch, sequence, kind, slot, records } = *message;
+    let kind = match kind {
+        transfer::TransferKind::Begin => TransferKind::Begin,
+        transfer::TransferKind::Records => TransferKind::Records,
+        transfer::TransferKind::SlotDone => TransferKind::SlotDone,
+        transfer::TransferKind::Handover => TransferKind::Handover,
+        transfer::TransferKind::Abort => TransferKind::Abort,
+    };
+    Transfer { partition, epoch, sequence, kind, slot, records }
 }
 
 fn head(request: &Request, ticket: u32, generation: u32, spans_end: u32) -> RequestHead {

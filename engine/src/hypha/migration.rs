@@ -1,0 +1,534 @@
+//! Moving partitions as the map orders it: drives the transfer machines of a core, by links and by the coordination layer.
+//!
+//! ```text
+//!  map: moving to X ─▶ export ─messages─▶ X ─acks─▶ nearly done ─▶ hold the partition ─▶ hand over ─▶ all acknowledged
+//!                        ▲                                                                                  │
+//!                        └── link lost, refused: again from the start                propose that the owner changes
+//!  map: X owns it ─▶ forget it, hand on what was held                 X: graft what has come ◀──────────────┘
+//! ```
+//!
+//! The map alone says who owns a partition. Until it names the destination the source answers for it, and what it has
+//! acknowledged is there; from the hand-over on it answers nobody until the map has spoken.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::directory::PeerId;
+use super::intent::{Holder, Scope};
+use super::mesh::Letter;
+use crate::mycel::transfer::{Ack, Exports, Imports, Terms, TransferKind, TransferMessage};
+use crate::mycel::{Hasher, Parted};
+use crate::nodosum::state::{ClusterState, Command, CoreAddress, MapChange, Ownership, PartitionId};
+
+/// Bytes that a core sends in one turn at most.
+const TURN_BYTES: usize = 64 * 1024;
+
+/// Bytes that a core sends in a second at most.
+const BYTES_PER_SECOND: u64 = 48 << 20;
+
+/// How long a core waits until it begins a transfer anew.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Values of any length that a database takes are taken.
+const VALUE_BYTES_MAX: usize = 1 << 32;
+
+/// The moves that a core takes part in. *Core*.
+pub(crate) struct Migration {
+    exports: Rc<RefCell<Exports>>,
+    imports: RefCell<Imports>,
+    departures: RefCell<BTreeMap<usize, Departure>>,
+    /// Bytes that may be sent now, and when that was worked out.
+    allowance: Cell<(u64, Option<Instant>)>,
+    moved_out: Cell<u64>,
+    moved_in: Cell<u64>,
+}
+
+/// A partition on its way out.
+struct Departure {
+    to: PeerId,
+    epoch: u64,
+    /// When the next attempt may begin, while there is none.
+    not_before: Option<Instant>,
+    hold: Hold,
+}
+
+/// What a departure keeps from running.
+#[derive(Clone)]
+enum Hold {
+    Nothing,
+    /// All commands on the partition, as soon as the cell says so: for the source cannot keep up, or the partition is
+    /// handed over.
+    Partition {
+        holder: Holder,
+        granted: Rc<Cell<bool>>,
+        proposed: Rc<Cell<bool>>,
+    },
+}
+
+/// How far a partition on its way has come, for those who watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// The partition.
+    pub(crate) partition: usize,
+    /// Slots that were sent in full, of 16.
+    pub(crate) slots_done: usize,
+    /// Bytes that were sent.
+    pub(crate) sent_bytes: u64,
+}
+
+impl Migration {
+    pub(crate) fn new(hasher: Hasher) -> Self {
+        Self {
+            exports: Rc::default(),
+            imports: RefCell::new(Imports::new(Terms { hasher, value_bytes_max: VALUE_BYTES_MAX })),
+            departures: RefCell::default(),
+            allowance: Cell::new((0, None)),
+            moved_out: Cell::new(0),
+            moved_in: Cell::new(0),
+        }
+    }
+
+    /// Whether nothing moves away from this core.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.departures.borrow().is_empty()
+    }
+
+    /// Memory of what has come and is not owned yet.
+    pub(crate) fn staged_bytes(&self) -> usize {
+        self.imports.borrow().used_bytes()
+    }
+
+    /// Partitions that have left this core, and that have come to it.
+    pub(crate) fn moved(&self) -> (u64, u64) {
+        (self.moved_out.get(), self.moved_in.get())
+    }
+
+    /// Partitions on their way out.
+    pub(crate) fn progress(&self) -> Vec<Progress> {
+        let exports = self.exports.borrow();
+        let of = |export: &crate::mycel::transfer::Export| Progress {
+            partition: export.partition(),
+            slots_done: export.slots_done(),
+            sent_bytes: export.sent_bytes(),
+        };
+        exports.iter().map(of).collect()
+    }
+
+    /// Where a partition is being handed over to: what is asked for in it has to wait, or to go there.
+    pub(crate) fn handed_to(&self, partition: usize) -> Option<PeerId> {
+        let frozen = self.exports.borrow().export(partition).is_some_and(|export| export.is_frozen());
+        if frozen { self.departures.borrow().get(&partition).map(|departure| departure.to) } else { None }
+    }
+
+    /// What may be sent in this turn, in bytes.
+    fn budget(&self, now: Instant) -> usize {
+        let (left, at) = self.allowance.get();
+        let since = at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+        let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+        let earned = BYTES_PER_SECOND.saturating_mul(micros) / 1_000_000;
+        let allowed = left.saturating_add(earned).min(BYTES_PER_SECOND / 100);
+        self.allowance.set((allowed, Some(now)));
+        usize::try_from(allowed).unwrap_or(usize::MAX).min(TURN_BYTES)
+    }
+
+    fn spend(&self, bytes: usize) {
+        let (left, at) = self.allowance.get();
+        self.allowance.set((left.saturating_sub(bytes as u64), at));
+    }
+}
+
+impl Core {
+    fn address(&self) -> CoreAddress {
+        CoreAddress { node: self.node.id, core: self.id.0 }
+    }
+
+    /// The map has changed: what this core has gained, lost, and is to send.
+    pub(crate) fn follow_map(self: &Rc<Self>, before: &ClusterState, after: &ClusterState) {
+        if before.map().epoch() == after.map().epoch() {
+            return;
+        }
+        let changed =
+            before.map().iter().zip(after.map().iter()).filter(|((_, old), (_, new))| old.epoch != new.epoch);
+        let mut released = false;
+        for ((partition, old), (_, new)) in changed {
+            released |= self.follow_ownership(partition, old, new);
+        }
+        if released {
+            self.run_deferred();
+        }
+        self.migration.remains_to(self);
+    }
+
+    /// One entry of the map has changed. Says whether commands that were held may run, here or elsewhere.
+    fn follow_ownership(&self, partition: PartitionId, old: Ownership, new: Ownership) -> bool {
+        let (me, at) = (Some(self.address()), partition.index());
+        let was_mine = self.has_partition(old);
+        let mut released = false;
+        if new.owner == me && !was_mine {
+            self.take_over(at, old);
+        }
+        let departs = new.owner == me && new.moving_to.is_some();
+        let stays_the_same = self
+            .migration
+            .departures
+            .borrow()
+            .get(&at)
+            .is_some_and(|departure| departs && departure.epoch == new.epoch);
+        if !stays_the_same {
+            released = self.end_departure(at, new.owner == me);
+        }
+        if was_mine && new.owner != me {
+            let parted = self.data.borrow_mut().keyspace.split_off(at);
+            self.remains.borrow_mut().push(parted.into_remains());
+            self.migration.moved_out.set(self.migration.moved_out.get() + 1);
+        }
+        if let Some(to) = new.moving_to.filter(|_| departs && !stays_the_same) {
+            self.begin_departure(at, new.epoch, self.directory.peer(to));
+        }
+        if new.moving_to != me && new.owner != me {
+            self.migration.imports.borrow_mut().drop_partition(at);
+        }
+        released
+    }
+
+    /// Whether an entry of the map that this core knew made it the owner.
+    fn has_partition(&self, entry: Ownership) -> bool {
+        entry.owner == Some(self.address())
+    }
+
+    /// This core owns a partition from here on: with what has come of it.
+    fn take_over(&self, partition: usize, old: Ownership) {
+        let came = self.migration.imports.borrow_mut().finish(partition, old.epoch);
+        if let Some(parted) = came {
+            let before: Parted = self.data.borrow_mut().keyspace.graft(parted);
+            self.remains.borrow_mut().push(before.into_remains());
+            self.migration.moved_in.set(self.migration.moved_in.get() + 1);
+        } else if old.owner.is_some() && old.moving_to == Some(self.address()) {
+            tracing::error!(partition, "a partition came to this core and did not come whole: it is empty");
+        }
+    }
+
+    fn begin_departure(&self, partition: usize, epoch: u64, to: PeerId) {
+        let departure = Departure { to, epoch, not_before: None, hold: Hold::Nothing };
+        self.migration.departures.borrow_mut().insert(partition, departure);
+        self.begin_export(partition, epoch);
+    }
+
+    fn begin_export(&self, partition: usize, epoch: u64) {
+        let mut exports = self.migration.exports.borrow_mut();
+        if exports.is_empty() {
+            let sink = Rc::clone(&self.migration.exports);
+            self.data.borrow_mut().keyspace.set_sink(Some(Box::new(sink)));
+        }
+        exports.begin(partition, epoch, self.now_ms());
+    }
+
+    /// A departure is over, one way or the other. Says whether it held commands.
+    fn end_departure(&self, partition: usize, stays: bool) -> bool {
+        let Some(departure) = self.migration.departures.borrow_mut().remove(&partition) else { return false };
+        self.end_export(partition, departure.to, stays);
+        self.release(&departure.hold)
+    }
+
+    fn end_export(&self, partition: usize, to: PeerId, tell: bool) {
+        let mut exports = self.migration.exports.borrow_mut();
+        if tell {
+            exports.abort(partition, |message| self.send_transfer(to, &message));
+        } else {
+            exports.end(partition);
+        }
+        if exports.is_empty() {
+            self.data.borrow_mut().keyspace.set_sink(None);
+        }
+    }
+
+    fn release(&self, hold: &Hold) -> bool {
+        match hold {
+            Hold::Nothing => false,
+            Hold::Partition { holder, .. } => {
+                self.data.borrow_mut().intents.drop_held(*holder);
+                true
+            }
+        }
+    }
+
+    /// What a turn does for partitions on their way out.
+    pub(crate) fn migrate(self: &Rc<Self>) {
+        if self.migration.is_idle() || self.suspended.get() {
+            return;
+        }
+        self.begin_again();
+        let budget = self.migration.budget(self.ring.now());
+        if budget > 0 {
+            let data = self.data.borrow();
+            let mut sent = 0;
+            self.migration.exports.borrow_mut().pump(&data.keyspace, budget, |message| {
+                sent += message.records.len();
+                let to =
+                    self.migration.departures.borrow().get(&usize::from(message.partition)).map(|it| it.to);
+                if let Some(to) = to {
+                    self.send_transfer(to, &message);
+                }
+            });
+            self.migration.spend(sent);
+        }
+        self.hold_and_hand_over();
+        self.counters().moving_out.set(self.migration.departures.borrow().len() as u64);
+    }
+
+    /// Begins the attempts whose time has come.
+    fn begin_again(&self) {
+        let now = self.ring.now();
+        let due: Vec<(usize, u64)> = self
+            .migration
+            .departures
+            .borrow_mut()
+            .iter_mut()
+            .filter(|(_, departure)| departure.not_before.is_some_and(|at| at <= now))
+            .map(|(partition, departure)| {
+                departure.not_before = None;
+                (*partition, departure.epoch)
+            })
+            .collect();
+        due.into_iter().for_each(|(partition, epoch)| self.begin_export(partition, epoch));
+    }
+
+    /// Holds partitions that are behind or nearly done, hands over those that are held, and proposes what is handed over.
+    fn hold_and_hand_over(self: &Rc<Self>) {
+        let partitions: Vec<usize> = self.migration.departures.borrow().keys().copied().collect();
+        let mut released = false;
+        for partition in partitions {
+            released |= self.step_departure(partition);
+        }
+        if released {
+            self.run_deferred();
+        }
+    }
+
+    fn step_departure(self: &Rc<Self>, partition: usize) -> bool {
+        let (behind, ready, frozen, handed_over) = {
+            let exports = self.migration.exports.borrow();
+            let Some(export) = exports.export(partition) else { return false };
+            (export.is_behind(), export.ready_to_hand_over(), export.is_frozen(), export.handed_over())
+        };
+        let (hold, to, epoch) = {
+            let departures = self.migration.departures.borrow();
+            let Some(departure) = departures.get(&partition) else { return false };
+            (departure.hold.clone(), departure.to, departure.epoch)
+        };
+        match hold {
+            Hold::Nothing if behind || ready => self.hold(partition),
+            Hold::Nothing => {}
+            Hold::Partition { granted, .. } if !frozen && ready && granted.get() => {
+                self.migration.exports.borrow_mut().hand_over(partition);
+            }
+            Hold::Partition { proposed, .. } if handed_over && !proposed.get() => {
+                proposed.set(true);
+                self.propose_finish(partition, to, epoch);
+            }
+            Hold::Partition { .. } if frozen || behind || ready => {}
+            hold @ Hold::Partition { .. } => {
+                if let Some(departure) = self.migration.departures.borrow_mut().get_mut(&partition) {
+                    departure.hold = Hold::Nothing;
+                }
+                return self.release(&hold);
+            }
+        }
+        false
+    }
+
+    fn hold(&self, partition: usize) {
+        let holder = Holder { core: self.id, number: self.next_holder() };
+        let granted = Rc::new(Cell::new(false));
+        if let Some(departure) = self.migration.departures.borrow_mut().get_mut(&partition) {
+            let (granted, proposed) = (Rc::clone(&granted), Rc::default());
+            departure.hold = Hold::Partition { holder, granted, proposed };
+        }
+        let grant = Box::new(move || granted.set(true));
+        self.data.borrow_mut().intents.take(holder, Scope::Partition(partition), grant);
+    }
+
+    /// Everything is at the destination: the map is to say so.
+    fn propose_finish(self: &Rc<Self>, partition: usize, to: PeerId, begun: u64) {
+        let Some(cluster) = &self.node.cluster else { return };
+        let service = cluster.service.clone();
+        let partition = PartitionId(u16::try_from(partition).expect("there are 1,024 partitions"));
+        let (from, to) = (self.address(), self.directory.address(to));
+        let finish = MapChange::FinishMove { partition, from, to, begun };
+        cluster.service.run(Box::pin(async move {
+            // Whatever comes of it, the map will say; only silence needs another try.
+            while service.propose(Command::Map(vec![finish])).await.is_err() {
+                let ownership = service.applied().borrow().state.map().ownership(partition);
+                if ownership.epoch != begun {
+                    return;
+                }
+            }
+        }));
+    }
+
+    fn send_transfer(&self, to: PeerId, message: &TransferMessage<'_>) {
+        let letter = TransferLetter::of(message);
+        match self.directory.local(to) {
+            Some(core) => {
+                let from = self.id;
+                let call = Box::new(move |core: &Rc<Core>| core.on_transfer(from.into(), &letter.message()));
+                self.outboxes.borrow_mut().mail(core).calls.push(call);
+            }
+            None => self.outboxes.borrow_mut().mail(to).letters.push(Letter::Transfer(letter)),
+        }
+    }
+
+    /// A step of a move has come.
+    pub(crate) fn on_transfer(self: &Rc<Self>, from: PeerId, message: &TransferMessage<'_>) {
+        let mark = Ack { partition: message.partition, epoch: message.epoch, sequence: message.sequence };
+        let partition = usize::from(message.partition);
+        if message.kind == TransferKind::Abort && self.migration.exports.borrow().export(partition).is_some()
+        {
+            return self.on_transfer_refused(&mark);
+        }
+        if !self.expects(from, message) {
+            return self.send_transfer_answer(from, TransferAnswer::Refused(mark));
+        }
+        let now_ms = self.now_ms();
+        let taken = self.migration.imports.borrow_mut().on_message(message, now_ms);
+        self.migration.remains_to(self);
+        match taken {
+            Ok(Some(ack)) => self.send_transfer_answer(from, TransferAnswer::Ack(ack)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(partition, %error, "a step of a move was refused");
+                self.send_transfer_answer(from, TransferAnswer::Refused(mark));
+            }
+        }
+        if message.kind == TransferKind::Begin {
+            self.note_shift(partition);
+        }
+    }
+
+    /// Whether the map moves a partition here, from this sender, by this epoch.
+    fn expects(&self, from: PeerId, message: &TransferMessage<'_>) -> bool {
+        let entry = self.directory.state().map().ownership(PartitionId(message.partition));
+        entry.moving_to == Some(self.address())
+            && entry.owner == Some(self.directory.address(from))
+            && entry.epoch == message.epoch
+    }
+
+    fn note_shift(&self, partition: usize) {
+        let shift_ms =
+            self.migration.imports.borrow().import(partition).map_or(0, |import| import.shift_ms());
+        if shift_ms != 0 {
+            tracing::warn!(
+                partition,
+                ahead_ms = shift_ms,
+                "the clocks of two nodes differ: times to live are kept, points in time are not"
+            );
+        }
+    }
+
+    fn send_transfer_answer(&self, to: PeerId, answer: TransferAnswer) {
+        match self.directory.local(to) {
+            Some(core) => {
+                let call = Box::new(move |core: &Rc<Core>| core.on_transfer_answer(answer));
+                self.outboxes.borrow_mut().mail(core).calls.push(call);
+            }
+            None => self.outboxes.borrow_mut().mail(to).letters.push(Letter::TransferAnswer(answer)),
+        }
+    }
+
+    /// The destination has answered a step.
+    pub(crate) fn on_transfer_answer(&self, answer: TransferAnswer) {
+        match answer {
+            TransferAnswer::Ack(ack) => self.migration.exports.borrow_mut().on_ack(&ack),
+            TransferAnswer::Refused(mark) => self.on_transfer_refused(&mark),
+        }
+    }
+
+    fn on_transfer_refused(&self, mark: &Ack) {
+        if self.migration.exports.borrow_mut().on_refused(mark) {
+            self.try_later(usize::from(mark.partition));
+        }
+    }
+
+    /// An attempt has failed. What it held may run, unless the map may have spoken meanwhile.
+    fn try_later(&self, partition: usize) {
+        let at = self.ring.now() + AGAIN;
+        let mut departures = self.migration.departures.borrow_mut();
+        let Some(departure) = departures.get_mut(&partition) else { return };
+        let proposed = matches!(&departure.hold, Hold::Partition { proposed, .. } if proposed.get());
+        if !proposed {
+            departure.not_before = Some(at);
+        }
+    }
+
+    /// A link has ended: attempts over it begin anew, unless all had arrived and the map is being asked.
+    pub(crate) fn on_transfer_link_down(self: &Rc<Self>, peer: PeerId) {
+        let affected: Vec<usize> = {
+            let departures = self.migration.departures.borrow();
+            departures.iter().filter(|(_, it)| it.to == peer).map(|(partition, _)| *partition).collect()
+        };
+        for partition in affected {
+            let handed_over =
+                self.migration.exports.borrow().export(partition).is_some_and(|export| export.handed_over());
+            if !handed_over {
+                self.end_export(partition, peer, false);
+                self.try_later(partition);
+                self.let_go(partition);
+            }
+        }
+    }
+
+    /// Lets the commands run that an attempt held which has failed.
+    fn let_go(self: &Rc<Self>, partition: usize) {
+        let hold = {
+            let mut departures = self.migration.departures.borrow_mut();
+            let Some(departure) = departures.get_mut(&partition) else { return };
+            std::mem::replace(&mut departure.hold, Hold::Nothing)
+        };
+        if self.release(&hold) {
+            self.run_deferred();
+        }
+    }
+}
+
+impl Migration {
+    /// Has the core free what was dropped, little by little.
+    fn remains_to(&self, core: &Core) {
+        let remains = self.imports.borrow_mut().take_remains();
+        core.remains.borrow_mut().extend(remains);
+    }
+}
+
+/// A step of a move, on its way.
+pub(crate) struct TransferLetter {
+    partition: u16,
+    epoch: u64,
+    sequence: u64,
+    kind: TransferKind,
+    slot: u16,
+    records: Vec<u8>,
+}
+
+impl TransferLetter {
+    fn of(message: &TransferMessage<'_>) -> Self {
+        let TransferMessage { partition, epoch, sequence, kind, slot, records } = *message;
+        Self { partition, epoch, sequence, kind, slot, records: records.to_vec() }
+    }
+
+    /// The step.
+    pub(crate) fn message(&self) -> TransferMessage<'_> {
+        let Self { partition, epoch, sequence, kind, slot, ref records } = *self;
+        TransferMessage { partition, epoch, sequence, kind, slot, records }
+    }
+}
+
+/// What a destination answers.
+#[derive(Clone, Copy)]
+pub(crate) enum TransferAnswer {
+    /// Everything up to here has been applied.
+    Ack(Ack),
+    /// This does not fit; what has come is void.
+    Refused(Ack),
+}
