@@ -21,6 +21,7 @@ pub mod tip;
 mod argument;
 mod cluster;
 mod connection;
+mod coordination;
 mod expiry;
 mod generic;
 mod help;
@@ -90,6 +91,8 @@ pub enum Group {
     Server,
     /// Slots and their owners.
     Cluster,
+    /// What the nodes agree on.
+    Coordination,
 }
 
 impl Group {
@@ -102,6 +105,7 @@ impl Group {
             Self::String => "string",
             Self::Server => "server",
             Self::Cluster => "cluster",
+            Self::Coordination => "coordination",
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod clock;
+pub mod cluster;
 pub mod differential;
 pub mod random;
 pub mod server;

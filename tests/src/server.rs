@@ -15,7 +15,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 pub use binary::{daemon_binary, workspace_root};
-pub use daemon::{Daemon, DaemonOptions, FailedStart};
+pub use daemon::{Daemon, DaemonOptions, FailedStart, Launched};
 pub use oracle::Oracle;
 
 use crate::clock;

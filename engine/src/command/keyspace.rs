@@ -105,10 +105,15 @@ pub(super) const COMMANDS: &[Command] = &[
 const SLOTS_PER_STEP: usize = 256;
 
 async fn dbsize(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    reply.integer(key_count(caller).await?);
+    Ok(())
+}
+
+/// How many keys the selected database has, on all cores and nodes that the caller sees.
+pub(super) async fn key_count(caller: &Caller) -> Result<i64, CommandError> {
     let here: i64 = lengths(caller).await.iter().map(|(_, len)| *len as i64).sum();
     let there: i64 = lengths_of_nodes(caller).await?.iter().sum();
-    reply.integer(here + there);
-    Ok(())
+    Ok(here + there)
 }
 
 /// How many keys of the selected database each visible core has.

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Command, cluster, connection, generic, keyspace, server, string};
+use super::{Command, cluster, connection, coordination, generic, keyspace, server, string};
 
 /// The number of places: a power of two well above the number of rows.
 const PLACES: usize = 1024;
@@ -52,6 +52,7 @@ impl Table {
         let groups = [
             cluster::COMMANDS,
             connection::COMMANDS,
+            coordination::COMMANDS,
             generic::COMMANDS,
             keyspace::COMMANDS,
             server::COMMANDS,

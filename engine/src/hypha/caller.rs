@@ -13,6 +13,7 @@ use super::settings::OutputLimit;
 use crate::command::CommandError;
 use crate::command::table::{self, Row};
 use crate::mycel::Db;
+use crate::nodosum::state::{Candidate, Command, LeaseName};
 
 /// One sender of commands. Belongs to the core that holds it.
 pub struct Caller {
@@ -77,6 +78,8 @@ pub(crate) struct Session {
     pub(crate) last_row: Option<&'static Row>,
     /// Bytes of input that are not parsed yet.
     pub(crate) input_bytes: usize,
+    /// The leases that it has asked for.
+    pub(crate) leases: Vec<LeaseName>,
     /// ASKING: the next command may be for a partition that is on its way to this core.
     pub(crate) asking: bool,
     /// Set when the connection is to end once what it was sent is out.
@@ -184,6 +187,17 @@ impl Caller {
         replies.iter().map(|reply| decode(reply)).collect()
     }
 
+    /// Gives up the leases that the connection has asked for.
+    pub(crate) async fn release_leases(&self) {
+        let leases = std::mem::take(&mut self.session.borrow_mut().leases);
+        let candidate = Candidate { session: self.core.session(), number: self.session().id };
+        for name in leases {
+            if let Err(error) = self.core.change(Command::Release { name, candidate }).await {
+                tracing::warn!(%error, "a lease of a connection that has ended was not given up");
+            }
+        }
+    }
+
     fn question(&self, args: &[&[u8]]) -> (&'static Row, RequestContext) {
         let row = args.first().and_then(|name| table::find(name)).expect("what is asked is a command");
         let context = self.session.borrow().request_context();
@@ -282,6 +296,7 @@ impl Session {
             active_ms: now_ms,
             last_row: None,
             input_bytes: 0,
+            leases: Vec::new(),
             asking: false,
             closing: false,
             over_soft_limit_ms: None,

@@ -53,6 +53,7 @@ fn welcome(core: &Rc<Core>, connection: Connection, port: PortKind) {
     glommio::spawn_local(async move {
         serve(&caller).await;
         let core = Rc::clone(&caller.core);
+        caller.release_leases().await;
         core.callers.borrow_mut().remove(key);
         core.counters().connections.subtract(1);
         core.node.connections.fetch_sub(1, Relaxed);

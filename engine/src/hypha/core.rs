@@ -33,7 +33,8 @@ use super::node::Node;
 use super::settings::Settings;
 use super::slowlog::{LatencyEvents, SlowLog};
 use super::stopwatch::Stopwatch;
-use crate::mycel::{Keyspace, Remains, Rng};
+use crate::mycel::{Db, Keyspace, PARTITIONS, Remains, Rng};
+use crate::nodosum::state::{Catalogue, Policy};
 
 /// How long one turn removes keys for their deadline, and how long it frees what FLUSHALL ASYNC detached; what is left
 /// waits for the next turn, so that no turn is long.
@@ -120,9 +121,39 @@ pub(crate) struct Data {
     pub(crate) bytes_max: usize,
     /// `proto-max-bulk-len`.
     pub(crate) value_bytes_max: usize,
+    /// What holds for each database, by its number; none where nothing does.
+    policies: Vec<Option<Policy>>,
 }
 
 impl Data {
+    /// Puts the policies of all septa in force.
+    pub(crate) fn set_policies(&mut self, catalogue: &Catalogue) {
+        self.policies.clear();
+        self.policies.resize(usize::from(catalogue.storage_len()), None);
+        for septum in catalogue.iter().filter(|septum| septum.policy != Policy::default()) {
+            self.policies[usize::from(septum.number)] = Some(septum.policy);
+        }
+        for (number, policy) in (0..).zip(&self.policies) {
+            let default_ttl_ms = policy.and_then(|policy| policy.default_ttl_ms);
+            self.keyspace.set_default_ttl(Db::new(number), default_ttl_ms);
+        }
+        if self.policies.iter().all(Option::is_none) {
+            self.policies = Vec::new();
+        }
+    }
+
+    /// Why nothing more may be written to a database, if its septum is full: a core may fill as much of a septum as it
+    /// owns of all partitions.
+    #[inline]
+    pub(crate) fn is_full(&self, db: Db, owned_partitions: usize) -> bool {
+        let Some(Some(policy)) = self.policies.get(db.index()) else { return false };
+        let share = |limit: u64| limit.saturating_mul(owned_partitions as u64).div_ceil(PARTITIONS as u64);
+        let entries = policy.entries_max.is_some_and(|max| self.keyspace.len(db) as u64 >= share(max));
+        let bytes =
+            policy.memory_bytes_max.is_some_and(|max| self.keyspace.database_bytes(db) as u64 >= share(max));
+        entries || bytes
+    }
+
     /// Whether this core's data takes all that `maxmemory` leaves it.
     #[inline]
     pub(crate) fn is_over_budget(&self) -> bool {
@@ -149,12 +180,13 @@ impl Core {
         let count = u16::try_from(cores).expect("a node has at most 1024 cores");
         Rc::new(Self {
             id,
-            directory: Directory::new(node.id, count, Arc::clone(&node.first_state)),
+            directory: Directory::new(node.id, id, count, Arc::clone(&node.first_state)),
             data: RefCell::new(Data {
                 keyspace,
                 intents: Intents::default(),
                 bytes_max: usize::MAX,
                 value_bytes_max: usize::MAX,
+                policies: Vec::new(),
             }),
             outboxes: RefCell::new(Outboxes::new(id, cores)),
             inbox,

@@ -61,11 +61,14 @@ pub(crate) struct Directory {
     remotes: RefCell<Vec<CoreAddress>>,
     state: RefCell<Arc<ClusterState>>,
     version: Cell<u64>,
+    /// Which core of the node this is, and how many partitions it owns.
+    core: CoreId,
+    owned: Cell<usize>,
 }
 
 impl Directory {
-    /// As `state` has it, seen from a core of `node`, which has `cores` cores.
-    pub(crate) fn new(node: NodeId, cores: u16, state: Arc<ClusterState>) -> Self {
+    /// As `state` has it, seen from `core` of `node`, which has `cores` cores.
+    pub(crate) fn new(node: NodeId, core: CoreId, cores: u16, state: Arc<ClusterState>) -> Self {
         let directory = Self {
             node,
             cores,
@@ -73,6 +76,8 @@ impl Directory {
             remotes: RefCell::default(),
             state: RefCell::default(),
             version: Cell::new(0),
+            core,
+            owned: Cell::new(0),
         };
         directory.set_state(state);
         directory
@@ -85,6 +90,7 @@ impl Directory {
             self.owners[partition.index()].set(owner);
         }
         self.version.set(state.version());
+        self.owned.set(self.owners.iter().filter(|owner| owner.get() == self.core).count());
         *self.state.borrow_mut() = state;
     }
 
@@ -96,6 +102,12 @@ impl Directory {
     /// The version of that state.
     pub(crate) fn version(&self) -> u64 {
         self.version.get()
+    }
+
+    /// How many partitions this core owns.
+    #[inline]
+    pub(crate) fn owned_partitions(&self) -> usize {
+        self.owned.get()
     }
 
     /// The core that owns a slot.
@@ -136,11 +148,6 @@ impl Directory {
     /// Whether two peers are cores of one node.
     pub(crate) fn same_node(&self, one: PeerId, other: PeerId) -> bool {
         self.address(one).node == self.address(other).node
-    }
-
-    /// All cores of this node.
-    pub(crate) fn cores(&self) -> impl DoubleEndedIterator<Item = CoreId> + use<> {
-        (0..self.cores).map(CoreId)
     }
 
     /// Everybody who owns something, this node's cores among them.
@@ -199,9 +206,9 @@ mod tests {
     fn every_slot_has_one_owner_and_ranges_cover_all() {
         for cores in [1, 2, 3, 7, 64] {
             let me = NodeId([7; 20]);
-            let directory = Directory::new(me, cores, state_of(&[member(me, cores)]));
+            let directory = Directory::new(me, CoreId(0), cores, state_of(&[member(me, cores)]));
             let mut covered = 0;
-            for core in directory.cores() {
+            for core in (0..cores).map(CoreId) {
                 for (first, last) in directory.slots_of(core.into()) {
                     covered += u32::from(last - first) + 1;
                     let owner = |slot| directory.owner(Slot::new(slot).unwrap());
@@ -217,7 +224,7 @@ mod tests {
     #[test]
     fn cores_of_other_nodes_keep_their_numbers() {
         let (me, other) = (NodeId([7; 20]), NodeId([8; 20]));
-        let directory = Directory::new(me, 2, state_of(&[member(me, 2), member(other, 1)]));
+        let directory = Directory::new(me, CoreId(0), 2, state_of(&[member(me, 2), member(other, 1)]));
         let theirs = CoreAddress { node: other, core: 0 };
         let peer = directory.peer(theirs);
         assert_eq!((directory.local(peer), directory.address(peer)), (None, theirs));

@@ -32,6 +32,9 @@ enum Fate {
     HandOn(PortKind),
 }
 
+const SEPTUM_FULL: CommandError =
+    CommandError::Text("OOM command not allowed: the septum has reached its maximum memory or entry count");
+
 impl Core {
     /// Runs one data command on keys of this core, and appends its reply.
     #[inline]
@@ -39,6 +42,11 @@ impl Core {
         let row = request.row;
         if row.command.flags.has(Flags::DENYOOM) && data.is_over_budget() {
             return self.refuse(Some(row), &CommandError::OutOfMemory, out);
+        }
+        if row.command.flags.has(Flags::DENYOOM)
+            && data.is_full(request.context.db, self.directory.owned_partitions())
+        {
+            return self.refuse(Some(row), &SEPTUM_FULL, out);
         }
         let mark = out.len();
         let mut context = DataContext {

@@ -179,6 +179,9 @@ impl Scratch {
         let databases = core.data.borrow().keyspace.databases();
         let mut keyspace = Keyspace::new(KeyspaceConfig { databases, hasher: core.node.hasher });
         keyspace.set_now(core.now_ms());
+        for db in (0..databases).map(Db::new) {
+            keyspace.set_default_ttl(db, core.data.borrow().keyspace.default_ttl_ms(db));
+        }
         Self { keyspace, records: Rc::default() }
     }
 

@@ -68,17 +68,6 @@ enum Hold {
     },
 }
 
-/// How far a partition on its way has come, for those who watch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Progress {
-    /// The partition.
-    pub(crate) partition: usize,
-    /// Slots that were sent in full, of 16.
-    pub(crate) slots_done: usize,
-    /// Bytes that were sent.
-    pub(crate) sent_bytes: u64,
-}
-
 impl Migration {
     pub(crate) fn new(hasher: Hasher) -> Self {
         Self {
@@ -104,17 +93,6 @@ impl Migration {
     /// Partitions that have left this core, and that have come to it.
     pub(crate) fn moved(&self) -> (u64, u64) {
         (self.moved_out.get(), self.moved_in.get())
-    }
-
-    /// Partitions on their way out.
-    pub(crate) fn progress(&self) -> Vec<Progress> {
-        let exports = self.exports.borrow();
-        let of = |export: &crate::mycel::transfer::Export| Progress {
-            partition: export.partition(),
-            slots_done: export.slots_done(),
-            sent_bytes: export.sent_bytes(),
-        };
-        exports.iter().map(of).collect()
     }
 
     /// Where a partition is being handed over to: what is asked for in it has to wait, or to go there.

@@ -9,7 +9,7 @@ use super::core::Core;
 use super::directory::PeerId;
 use super::held::{Held, Until};
 use crate::command::CommandError;
-use crate::nodosum::state::{ClusterState, Presence};
+use crate::nodosum::state::{ClusterState, Presence, Septum};
 
 /// How long requests wait for the node to be allowed to act, or to know more, before they are refused.
 const HELD_MAX: Duration = Duration::from_secs(5);
@@ -41,9 +41,24 @@ impl Core {
             return;
         }
         self.directory.set_state(Arc::clone(state));
+        self.follow_catalogue(&before, state);
         self.follow_map(&before, state);
         self.cut_links_to_absent(&before, state);
         self.release_held();
+    }
+
+    /// Makes room for new septa, and lets go of what dropped ones held.
+    fn follow_catalogue(&self, before: &ClusterState, state: &ClusterState) {
+        let mut data = self.data.borrow_mut();
+        let is_kept = |septum: &Septum| {
+            state.catalogue().find(&septum.name).is_some_and(|kept| kept.number == septum.number)
+        };
+        for dropped in before.catalogue().iter().filter(|septum| !is_kept(septum)) {
+            let remains = data.keyspace.detach(dropped.db());
+            self.remains.borrow_mut().push(remains);
+        }
+        data.keyspace.grow_databases(state.catalogue().storage_len());
+        data.set_policies(state.catalogue());
     }
 
     /// Ends the links to members that are not heard any more, or none any more: nobody waits for their answers.

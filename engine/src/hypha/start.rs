@@ -27,6 +27,10 @@ use crate::nodosum::consensus::{Store, StoreError};
 use crate::nodosum::service::{Service, ServiceConfig};
 use crate::nodosum::state::{ClusterState, FIRST_INCARNATION, Member, Presence, Standing};
 
+/// A node that belongs to no cluster grants fencing tokens above those of an earlier life, unless that granted more than
+/// two to this power in each ms.
+const TOKENS_PER_MS_BITS: u32 = 10;
+
 /// Calls from other threads that may wait for one core; a caller that finds no room waits.
 const CALLS_WAITING: usize = 4096;
 
@@ -131,7 +135,10 @@ pub(super) fn start(mut builder: Builder) -> Result<Engine, StartError> {
         }
         None => {
             let id = ClusterId(life.id.0);
-            (None, ClusterState::formed(id, vec![me], builder.settings.databases), None)
+            let mut state = ClusterState::formed(id, vec![me], builder.settings.databases);
+            // Nothing remembers the tokens of earlier lives: the clock stands in for it.
+            state.raise_token(clock::unix_ms() << TOKENS_PER_MS_BITS);
+            (None, Arc::new(state), None)
         }
     };
     let (stop_sender, stop_requests) = async_channel::bounded(1);

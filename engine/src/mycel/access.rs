@@ -157,7 +157,7 @@ impl<'a> Occupied<'a> {
     pub fn replace(&mut self, value: NewValue<'_>, deadline: Deadline) {
         let (value, clock) = (value.decided(), self.keyspace.clock());
         let current_ms = self.deadline_ms();
-        let deadline_ms = deadline.resolve(current_ms);
+        let deadline_ms = deadline.resolve(current_ms, || self.keyspace.default_deadline_ms(self.db));
         let (db, key) = (self.db, self.key.bytes());
         let database = self.keyspace.database_mut(db);
         if deadline_ms != current_ms || !database.overwrite(self.place, value, clock) {
@@ -224,7 +224,8 @@ impl<'a> Vacant<'a> {
     /// Adds the key and gives its handle.
     pub fn insert(self, value: NewValue<'_>, deadline: Deadline) -> Occupied<'a> {
         let Vacant { keyspace, db, key } = self;
-        let (value, deadline_ms) = (value.decided(), deadline.resolve(None));
+        let (value, deadline_ms) =
+            (value.decided(), deadline.resolve(None, || keyspace.default_deadline_ms(db)));
         let place = keyspace.insert(db, &key, value, deadline_ms);
         let bytes = key.bytes();
         keyspace.emit(|| Record::Put { db, key: bytes, value, deadline_ms });

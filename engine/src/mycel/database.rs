@@ -21,6 +21,8 @@ pub(super) struct Database {
     bytes: usize,
     len: usize,
     expiring: usize,
+    /// Of keys that are written without a time to live.
+    default_ttl_ms: Option<u64>,
 }
 
 /// What was in a place that is empty now; counted no more, but not freed yet.
@@ -51,11 +53,22 @@ impl Remains {
 impl Database {
     pub(super) fn new() -> Database {
         let partitions = Box::new([const { None }; PARTITIONS]);
-        Database { partitions, due: None, bytes: size_of::<Partitions>(), len: 0, expiring: 0 }
+        let bytes = size_of::<Partitions>();
+        Database { partitions, due: None, bytes, len: 0, expiring: 0, default_ttl_ms: None }
     }
 
     pub(super) fn into_remains(self) -> Remains {
         Remains::new(self.partitions)
+    }
+
+    /// The time to live of keys that are written without one.
+    #[inline]
+    pub(super) fn default_ttl_ms(&self) -> Option<u64> {
+        self.default_ttl_ms
+    }
+
+    pub(super) fn set_default_ttl(&mut self, ttl_ms: Option<u64>) {
+        self.default_ttl_ms = ttl_ms;
     }
 
     /// The number of keys, those included whose deadline has passed unnoticed.

@@ -93,6 +93,29 @@ impl Keyspace {
         self.databases.resize_with(len, Database::new);
     }
 
+    /// The time to live of keys of a database that are written without one, in ms.
+    pub fn set_default_ttl(&mut self, db: Db, ttl_ms: Option<u64>) {
+        self.database_mut(db).set_default_ttl(ttl_ms);
+    }
+
+    /// See [`set_default_ttl`](Keyspace::set_default_ttl).
+    #[must_use]
+    pub fn default_ttl_ms(&self, db: Db) -> Option<u64> {
+        self.database(db).default_ttl_ms()
+    }
+
+    /// The memory of a database, in bytes.
+    #[must_use]
+    pub fn database_bytes(&self, db: Db) -> usize {
+        self.database(db).bytes()
+    }
+
+    /// The deadline of what is written to a database without one.
+    #[inline]
+    pub(super) fn default_deadline_ms(&self, db: Db) -> Option<u64> {
+        self.database(db).default_ttl_ms().map(|ttl_ms| self.now_ms.saturating_add(ttl_ms))
+    }
+
     /// The hash function that keys are to be made with.
     #[inline]
     #[must_use]
@@ -217,7 +240,9 @@ impl Keyspace {
 
     /// Empties a database and hands out what was in it, to be freed little by little.
     pub fn detach(&mut self, db: Db) -> Remains {
+        let default_ttl_ms = self.database(db).default_ttl_ms();
         let old = std::mem::replace(self.database_mut(db), Database::new());
+        self.database_mut(db).set_default_ttl(default_ttl_ms);
         self.emit(|| Record::Clear { db });
         old.into_remains()
     }

@@ -96,7 +96,7 @@ impl Bench {
     fn put(&mut self, db: u16, key: u8, value: NewValue<'_>, string: Vec<u8>, deadline: Deadline) {
         let key = name(key);
         let before = self.live(db).get(&key).and_then(|(_, deadline_ms)| *deadline_ms);
-        self.live(db).insert(key.clone(), (string, deadline.resolve(before)));
+        self.live(db).insert(key.clone(), (string, deadline.resolve(before, || None)));
         let key = self.keyspace.key(&key);
         self.keyspace.entry(Db::new(db), key).put(value, deadline);
     }

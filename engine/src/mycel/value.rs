@@ -143,10 +143,15 @@ pub enum Deadline {
 }
 
 impl Deadline {
+    /// The deadline to write: `default_ms` says which one a key gets that is written without one.
     #[inline]
-    pub(super) fn resolve(self, current_ms: Option<u64>) -> Option<u64> {
+    pub(super) fn resolve(
+        self,
+        current_ms: Option<u64>,
+        default_ms: impl FnOnce() -> Option<u64>,
+    ) -> Option<u64> {
         match self {
-            Deadline::None => None,
+            Deadline::None => default_ms(),
             Deadline::Keep => current_ms,
             Deadline::At(at_ms) => Some(at_ms),
         }

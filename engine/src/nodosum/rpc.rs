@@ -77,8 +77,8 @@ pub enum Promise {
 /// What became of a proposal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Proposed {
-    /// It was decided.
-    Decided(Outcome),
+    /// It was decided, by the entry of the log with this index.
+    Decided(Outcome, u64),
     /// This node does not lead; that one may.
     NotLeader(Option<NodeId>),
 }

@@ -11,7 +11,6 @@ mod member;
 mod registry;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 use mycorrhizal_net::identity::{ClusterId, Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
@@ -475,11 +474,11 @@ impl ClusterState {
 impl ClusterState {
     /// The state of a cluster that has just been formed: what a node that belongs to no cluster has for itself alone.
     #[must_use]
-    pub fn formed(cluster: ClusterId, members: Vec<Member>, databases: u16) -> Arc<Self> {
+    pub fn formed(cluster: ClusterId, members: Vec<Member>, databases: u16) -> Self {
         let mut state = Self::default();
         let form = state.form(cluster, &members, databases);
         debug_assert_eq!(form, Ok(()), "an empty state can be formed");
-        Arc::new(state)
+        state
     }
 
     /// Grants only tokens above `to` from here on: for a state that is not kept, of which an earlier life may have

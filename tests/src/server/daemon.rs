@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ChildStdout;
 
 use serde_json::Value;
 
@@ -37,6 +38,13 @@ impl DaemonOptions {
         self
     }
 
+    /// Adds a flag that holds its value itself, or has none.
+    #[must_use]
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.arguments.push(flag.to_owned());
+        self
+    }
+
     /// Starts it and waits for its ready line.
     ///
     /// # Panics
@@ -54,12 +62,58 @@ impl DaemonOptions {
     /// # Panics
     /// When it can not be run at all.
     pub fn try_start(self) -> Result<Daemon, FailedStart> {
+        self.launch().wait()
+    }
+
+    /// Starts it, and does not wait until it is ready: a member of a cluster may wait for others.
+    ///
+    /// # Panics
+    /// When it can not be run at all.
+    #[must_use]
+    pub fn launch(self) -> Launched {
         let directory = fresh_directory();
         let ready_file = directory.path().join("ready.json");
         let mut process =
             Process::start(directory, binary::daemon_binary(), &self.all_arguments(&ready_file), true)
                 .expect("mycorrhizald can be started");
         let stdout = process.child.stdout.take().expect("its output is piped");
+        Launched { process, stdout, ready_file }
+    }
+
+    fn all_arguments(&self, ready_file: &std::path::Path) -> Vec<String> {
+        let ready_file = ready_file.display().to_string();
+        let defaults = [
+            ("--port", "0"),
+            ("--core-ports", "0"),
+            ("--cores", "0"),
+            ("--dir", "data"),
+            ("--ready-file", &ready_file),
+        ];
+        let given = |flag: &str| self.arguments.iter().any(|argument| argument == flag);
+        let defaults = defaults.iter().filter(|(flag, _)| !given(flag));
+        let defaults = defaults.flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]);
+        defaults.chain(self.arguments.iter().cloned()).collect()
+    }
+}
+
+/// A daemon that was started and may not be ready yet.
+#[derive(Debug)]
+pub struct Launched {
+    process: Process,
+    stdout: ChildStdout,
+    ready_file: PathBuf,
+}
+
+impl Launched {
+    /// Waits until it is ready; when it ends before, says how.
+    ///
+    /// # Errors
+    /// What a person would have seen of a start that failed.
+    ///
+    /// # Panics
+    /// When what it says of itself is not what a daemon says.
+    pub fn wait(self) -> Result<Daemon, FailedStart> {
+        let Self { mut process, stdout, ready_file } = self;
         let mut lines = BufReader::new(stdout);
         let mut printed = String::new();
         while !printed.contains("Ready: ") {
@@ -77,19 +131,15 @@ impl DaemonOptions {
         Ok(Daemon { port: port(&ready["port"]), core_ports: core_ports.iter().map(port).collect(), process })
     }
 
-    fn all_arguments(&self, ready_file: &std::path::Path) -> Vec<String> {
-        let ready_file = ready_file.display().to_string();
-        let defaults = [
-            ("--port", "0"),
-            ("--core-ports", "0"),
-            ("--cores", "0"),
-            ("--dir", "data"),
-            ("--ready-file", &ready_file),
-        ];
-        let given = |flag: &str| self.arguments.iter().any(|argument| argument == flag);
-        let defaults = defaults.iter().filter(|(flag, _)| !given(flag));
-        let defaults = defaults.flat_map(|(flag, value)| [(*flag).to_owned(), (*value).to_owned()]);
-        defaults.chain(self.arguments.iter().cloned()).collect()
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The child itself, to signal it or to wait for it.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
     }
 }
 
@@ -130,6 +180,11 @@ impl Daemon {
     /// The child itself, to signal it or to wait for it.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// Sends it a signal by name, for example `STOP`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
     }
 
     /// Its data directory.

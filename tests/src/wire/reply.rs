@@ -1,5 +1,7 @@
 //! One reply, taken apart: its kind byte, its text, its items. RESP2 and RESP3 alike.
 
+use std::fmt;
+
 /// Bytes that are no RESP.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed(pub String);
@@ -98,6 +100,20 @@ impl Reply {
     pub fn as_integer(&self) -> i64 {
         let text = self.as_text();
         text.parse().unwrap_or_else(|_| panic!("not a number: {text}"))
+    }
+}
+
+impl fmt::Display for Reply {
+    /// Leaves as their text, aggregates as `[one, two]`, null as `null`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_null() {
+            return formatter.write_str("null");
+        }
+        if !matches!(self.kind, b'*' | b'~' | b'>' | b'%') {
+            return formatter.write_str(&self.as_text());
+        }
+        let items: Vec<String> = self.items.iter().map(Self::to_string).collect();
+        write!(formatter, "[{}]", items.join(", "))
     }
 }
 

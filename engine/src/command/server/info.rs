@@ -4,6 +4,7 @@
 //! database, processor time of a core's thread) is asked of the cores, and only if a chosen section needs it.
 
 mod commands;
+mod coordination;
 mod cores;
 mod memory;
 mod process;
@@ -42,7 +43,7 @@ enum Told {
 }
 
 /// All sections in the order in which they are told.
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 15] = [
     Section { name: "server", told: Told::ByDefault, write: process::server },
     Section { name: "clients", told: Told::ByDefault, write: state::clients },
     Section { name: "memory", told: Told::ByDefault, write: memory::memory },
@@ -56,6 +57,7 @@ const SECTIONS: [Section; 14] = [
     Section { name: "errorstats", told: Told::ByDefault, write: traffic::errors },
     Section { name: "latencystats", told: Told::InAll, write: commands::latencies },
     Section { name: "cluster", told: Told::ByDefault, write: state::cluster },
+    Section { name: "nodosum", told: Told::ByDefault, write: coordination::nodosum },
     Section { name: "keyspace", told: Told::ByDefault, write: state::keyspace },
 ];
 
@@ -97,7 +99,7 @@ impl Page {
 pub(super) async fn info(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let chosen: Vec<&Section> = SECTIONS.iter().filter(|section| is_chosen(section, args)).collect();
     let asks = |name| chosen.iter().any(|section| section.name == name);
-    let reports = if asks("clients") || asks("cores") || asks("keyspace") {
+    let reports = if asks("clients") || asks("cores") || asks("keyspace") || asks("nodosum") {
         let cores: Vec<_> = caller.core.node.cores().collect();
         caller.core.call_all(&cores, |core| CoreReport::of(core)).await
     } else {

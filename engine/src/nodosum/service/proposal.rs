@@ -43,7 +43,10 @@ impl Host {
                 continue;
             };
             match self.attempt(target, &request).await {
-                Some(Proposed::Decided(outcome)) => return outcome.map_err(ProposeError::Refused),
+                Some(Proposed::Decided(outcome, index)) => {
+                    self.catch_up(index).await;
+                    return outcome.map_err(ProposeError::Refused);
+                }
                 Some(Proposed::NotLeader(hint)) => self.leader_hint.set(hint.filter(|hint| *hint != target)),
                 None => {
                     sent = true;
@@ -53,6 +56,15 @@ impl Host {
             tokio::time::sleep(PAUSE).await;
         }
         Err(if sent { ProposeError::Unknown } else { ProposeError::NoLeader })
+    }
+
+    /// Waits until this node has applied an entry of the log too: who has made a change is to see it.
+    async fn catch_up(&self, index: u64) {
+        let mut applied = self.publish.subscribe();
+        let known = applied.wait_for(|applied| applied.last.is_some_and(|last| last.index >= index));
+        if tokio::time::timeout(PATIENCE, known).await.is_err() {
+            tracing::warn!(index, "this node is far behind the others");
+        }
     }
 
     async fn attempt(&self, target: NodeId, request: &Request) -> Option<Proposed> {
@@ -73,7 +85,7 @@ impl Host {
     /// Decides a request, if this node leads.
     pub(super) async fn decide(&self, raft: &Raft, request: Request) -> Proposed {
         match raft.client_write(request).await {
-            Ok(written) => Proposed::Decided(written.data),
+            Ok(written) => Proposed::Decided(written.data, written.log_id.index),
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to))) => {
                 Proposed::NotLeader(to.leader_id)
             }

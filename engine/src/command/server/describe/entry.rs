@@ -63,7 +63,7 @@ pub(super) fn categories(command: &Command) -> Categories {
     let group = match command.group {
         Group::Connection => Categories::CONNECTION,
         Group::String => Categories::STRING,
-        Group::Generic | Group::Server | Group::Cluster => Categories::NONE,
+        Group::Generic | Group::Server | Group::Cluster | Group::Coordination => Categories::NONE,
     };
     let implied = of_flags.into_iter().filter(|(flag, _)| command.flags.has(*flag));
     let all = implied.fold(command.categories.with(group), |all, (_, categories)| all.with(categories));

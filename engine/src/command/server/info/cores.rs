@@ -16,6 +16,12 @@ pub(super) struct CoreReport {
     pub(super) input_bytes_max: u64,
     /// The largest unsent output of a connection, in bytes.
     pub(super) output_bytes_max: u64,
+    /// Partitions that have come to the core, and that have left it.
+    pub(super) moved_in: u64,
+    /// See `moved_in`.
+    pub(super) moved_out: u64,
+    /// Links to cores of other nodes.
+    pub(super) links: usize,
 }
 
 impl CoreReport {
@@ -27,7 +33,11 @@ impl CoreReport {
         let callers = core.callers.borrow();
         let inputs = callers.iter().map(|(_, caller)| caller.session().input_bytes as u64);
         let connections = callers.iter().filter_map(|(_, caller)| caller.connection());
+        let (moved_out, moved_in) = core.migration.moved();
         Self {
+            moved_in,
+            moved_out,
+            links: core.links.count(),
             databases: (0..keyspace.databases()).map(|number| count(Db::new(number))).collect(),
             processor_micros: thread_micros(),
             input_bytes_max: inputs.max().unwrap_or(0),

@@ -1,0 +1,61 @@
+//! Changes of the coordinated state, asked for on a core: by consensus in a cluster, and by the first core of a node that
+//! belongs to none.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::Core;
+use super::directory::CoreId;
+use crate::nodosum::service::ProposeError;
+use crate::nodosum::state::{Command, Request, RequestId, Session};
+
+/// How often a core looks whether it has been told of a change that was decided.
+const LOOK: Duration = Duration::from_millis(1);
+
+impl Core {
+    /// Has a change decided, and returns when this core knows of it.
+    ///
+    /// # Errors
+    /// See [`ProposeError`].
+    pub(crate) async fn change(self: &Rc<Self>, command: Command) -> Result<(), ProposeError> {
+        let version = match &self.node.cluster {
+            Some(cluster) => {
+                let service = cluster.service.clone();
+                let proposal = async move {
+                    service.propose(command).await?;
+                    Ok::<_, ProposeError>(service.applied().borrow().state.version())
+                };
+                self.on_service(&cluster.service, proposal).await?
+            }
+            None => self.call(CoreId(0), move |core| core.change_alone(command)).await?,
+        };
+        while self.directory.version() < version {
+            self.ring.sleep_until(self.ring.now() + LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Decides a change on the first core of a node that belongs to no cluster.
+    fn change_alone(self: &Rc<Self>, command: Command) -> Result<u64, ProposeError> {
+        let mut state = (*self.directory.state()).clone();
+        let id = RequestId { session: self.session(), number: self.next_holder() };
+        state.apply(&Request { id, command })?;
+        let (state, version) = (Arc::new(state.clone()), state.version());
+        for core in self.node.cores().filter(|core| *core != self.id) {
+            let state = Arc::clone(&state);
+            let tell = Box::new(move |core: &Rc<Self>| core.on_state(&state));
+            self.outboxes.borrow_mut().mail(core).calls.push(tell);
+        }
+        self.on_state(&state);
+        Ok(version)
+    }
+
+    /// This life of the node.
+    pub(crate) fn session(&self) -> Session {
+        let state = self.directory.state();
+        let known = state.member(self.node.id).map(|member| member.incarnation);
+        let incarnation = self.node.cluster.as_ref().map(|cluster| cluster.incarnation).or(known);
+        Session { node: self.node.id, incarnation: incarnation.unwrap_or_default() }
+    }
+}

@@ -1,0 +1,81 @@
+//! What the nodes agree on: septa, elections, locks, services.
+
+use mycorrhizal_tests::cluster::Cluster;
+use mycorrhizal_tests::server::{Daemon, Server as _};
+
+#[test]
+fn septa_are_the_same_on_all_nodes_and_keep_their_keys_apart() {
+    let cluster = Cluster::start(2);
+    let (mut one, mut other) = (cluster.nodes[0].connect(), cluster.nodes[1].connect());
+    assert_eq!(one.say("SEPTUM CREATE carts TTL 60000 MAXENTRIES 100").as_text(), "OK");
+    assert!(one.say("SEPTUM CREATE carts").as_text().contains("exists already"));
+    assert_eq!(one.say("SEPTUM USE carts").as_text(), "OK");
+    for number in 0..40 {
+        assert_eq!(one.say(&format!("SET cart:{number} {number}")).as_text(), "OK");
+    }
+    assert_eq!(other.say("DBSIZE").as_integer(), 0, "database 0 is another septum");
+    cluster.wait("the septum on the other node", |_| other_knows(&cluster.nodes[1]));
+    assert_eq!(other.say("SEPTUM USE carts").as_text(), "OK");
+    assert_eq!(other.say("GET cart:7").as_text(), "7");
+    let left = other.say("PTTL cart:7").as_integer();
+    assert!((50_000..=60_000).contains(&left), "{left}");
+    let full: Vec<_> =
+        (0..200).map(|number| one.say(&format!("SET more:{number} x"))).filter(|it| it.is_error()).collect();
+    assert!(full.len() >= 100 && full[0].as_text().starts_with("OOM"), "{}", full.len());
+    assert_eq!(other.say("SEPTUM DROP carts").as_text(), "OK");
+    assert!(other.say("SEPTUM INFO carts").as_text().contains("no such septum"));
+    assert!(one.say("SEPTUM DROP 3").as_text().contains("cannot be dropped"));
+}
+
+fn other_knows(node: &Daemon) -> bool {
+    !node.connect().say("SEPTUM INFO carts").is_error()
+}
+
+#[test]
+fn a_lock_is_held_by_one_connection_until_it_ends() {
+    let cluster = Cluster::start(2);
+    let (mut one, mut other) = (cluster.nodes[0].connect(), cluster.nodes[1].connect());
+    let first = one.say("LOCK ACQUIRE job").as_integer();
+    assert!(other.say("LOCK ACQUIRE job TIMEOUT 50").is_null());
+    drop(one);
+    let second = other.say("LOCK ACQUIRE job").as_integer();
+    assert!(second > first);
+    assert_eq!(other.say("LOCK RELEASE job").as_integer(), 1);
+    assert_eq!(other.say("LOCK RELEASE job").as_integer(), 0);
+    let mut third = cluster.nodes[0].connect();
+    assert!(third.say("SEMAPHORE ACQUIRE pool 2").as_integer() > second);
+    assert!(other.say("SEMAPHORE ACQUIRE pool 2").as_integer() > second);
+    assert!(cluster.nodes[0].connect().say("SEMAPHORE ACQUIRE pool 2 TIMEOUT 20").is_null());
+}
+
+#[test]
+fn services_are_found_on_every_node_and_go_with_theirs() {
+    let mut cluster = Cluster::start(3);
+    let registered = cluster.nodes[2]
+        .connect()
+        .say("SERVICE REGISTER mail smtp-1 ADDRESS 10.0.0.1:25 HEALTH warning META zone a");
+    assert_eq!(registered.as_text(), "OK");
+    cluster.wait("the service", |cluster| {
+        cluster.nodes[0].connect().say("SERVICE LIST mail").to_string().contains("10.0.0.1:25")
+    });
+    let mut dead = cluster.nodes.remove(2);
+    dead.process().signal("KILL");
+    dead.process().wait();
+    cluster.wait("its end", |cluster| cluster.nodes[0].connect().say("SERVICE LIST").to_string() == "[]");
+}
+
+#[test]
+fn a_node_that_belongs_to_no_cluster_agrees_with_itself() {
+    let node = Daemon::on_cores("0,1");
+    let mut connection = node.connect();
+    assert_eq!(connection.say("SEPTUM CREATE carts").as_text(), "OK");
+    assert_eq!(connection.say("SEPTUM USE carts").as_text(), "OK");
+    for number in 0..50 {
+        assert_eq!(connection.say(&format!("SET key:{number} x")).as_text(), "OK");
+    }
+    assert_eq!(connection.say("DBSIZE").as_integer(), 50);
+    let token = connection.say("ELECTION CAMPAIGN jobs").as_integer();
+    assert_eq!(connection.say("ELECTION RESIGN jobs").as_integer(), 1);
+    assert!(connection.say("ELECTION CAMPAIGN jobs").as_integer() > token);
+    assert!(connection.say("NODOSUM FOUND").as_text().contains("belongs to no cluster"));
+}
