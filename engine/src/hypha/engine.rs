@@ -136,7 +136,7 @@ impl Engine {
         }
         service.propose(Command::Leave(node)).await?;
         let reach = self.node.reach(CoreId(0));
-        reach.call(Box::new(|core| core.leave_gossip()));
+        reach.call(Box::new(super::core::Core::leave_gossip));
         Ok(())
     }
 

@@ -60,9 +60,9 @@ impl Holding {
         let (over, waiting): (Vec<Held>, VecDeque<Held>) = (Vec::new(), VecDeque::new());
         let split = |(mut over, mut waiting): (Vec<Held>, VecDeque<Held>), held: Held| {
             if is_over(&held) {
-                over.push(held)
+                over.push(held);
             } else {
-                waiting.push_back(held)
+                waiting.push_back(held);
             }
             (over, waiting)
         };

@@ -170,10 +170,10 @@ impl Core {
         let address = self.directory.address(wire.peer);
         match error {
             Some(error) => {
-                tracing::warn!(node = %address.node, core = address.core, %error, "a link has ended")
+                tracing::warn!(node = %address.node, core = address.core, %error, "a link has ended");
             }
             None => {
-                tracing::debug!(node = %address.node, core = address.core, "a link was closed by the peer")
+                tracing::debug!(node = %address.node, core = address.core, "a link was closed by the peer");
             }
         }
         if let State::Up { link, .. } = wire.state.replace(State::Idle) {

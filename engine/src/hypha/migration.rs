@@ -10,16 +10,20 @@
 //! The map alone says who owns a partition. Until it names the destination the source answers for it, and what it has
 //! acknowledged is there; from the hand-over on it answers nobody until the map has spoken.
 
+mod letter;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+pub(crate) use letter::{TransferAnswer, TransferLetter};
+
 use super::core::Core;
 use super::directory::PeerId;
 use super::intent::{Holder, Scope};
 use super::mesh::Letter;
-use crate::mycel::transfer::{Ack, Exports, Imports, Terms, TransferKind, TransferMessage};
+use crate::mycel::transfer::{Ack, Export, Exports, Import, Imports, Terms, TransferKind, TransferMessage};
 use crate::mycel::{Hasher, Parted};
 use crate::nodosum::state::{ClusterState, Command, CoreAddress, MapChange, Ownership, PartitionId};
 
@@ -97,7 +101,7 @@ impl Migration {
 
     /// Where a partition is being handed over to: what is asked for in it has to wait, or to go there.
     pub(crate) fn handed_to(&self, partition: usize) -> Option<PeerId> {
-        let frozen = self.exports.borrow().export(partition).is_some_and(|export| export.is_frozen());
+        let frozen = self.exports.borrow().export(partition).is_some_and(Export::is_frozen);
         if frozen { self.departures.borrow().get(&partition).map(|departure| departure.to) } else { None }
     }
 
@@ -395,8 +399,7 @@ impl Core {
     }
 
     fn note_shift(&self, partition: usize) {
-        let shift_ms =
-            self.migration.imports.borrow().import(partition).map_or(0, |import| import.shift_ms());
+        let shift_ms = self.migration.imports.borrow().import(partition).map_or(0, Import::shift_ms);
         if shift_ms != 0 {
             tracing::warn!(
                 partition,
@@ -449,7 +452,7 @@ impl Core {
         };
         for partition in affected {
             let handed_over =
-                self.migration.exports.borrow().export(partition).is_some_and(|export| export.handed_over());
+                self.migration.exports.borrow().export(partition).is_some_and(Export::handed_over);
             if !handed_over {
                 self.end_export(partition, peer, false);
                 self.try_later(partition);
@@ -477,36 +480,4 @@ impl Migration {
         let remains = self.imports.borrow_mut().take_remains();
         core.remains.borrow_mut().extend(remains);
     }
-}
-
-/// A step of a move, on its way.
-pub(crate) struct TransferLetter {
-    partition: u16,
-    epoch: u64,
-    sequence: u64,
-    kind: TransferKind,
-    slot: u16,
-    records: Vec<u8>,
-}
-
-impl TransferLetter {
-    fn of(message: &TransferMessage<'_>) -> Self {
-        let TransferMessage { partition, epoch, sequence, kind, slot, records } = *message;
-        Self { partition, epoch, sequence, kind, slot, records: records.to_vec() }
-    }
-
-    /// The step.
-    pub(crate) fn message(&self) -> TransferMessage<'_> {
-        let Self { partition, epoch, sequence, kind, slot, ref records } = *self;
-        TransferMessage { partition, epoch, sequence, kind, slot, records }
-    }
-}
-
-/// What a destination answers.
-#[derive(Clone, Copy)]
-pub(crate) enum TransferAnswer {
-    /// Everything up to here has been applied.
-    Ack(Ack),
-    /// This does not fit; what has come is void.
-    Refused(Ack),
 }

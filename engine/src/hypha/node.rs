@@ -188,6 +188,6 @@ pub(crate) mod tests {
 
     /// The state of a cluster of these members.
     pub(crate) fn state_of(members: &[Member]) -> Arc<ClusterState> {
-        Arc::new(ClusterState::formed(ClusterId::default(), members.to_vec(), 16))
+        Arc::new(ClusterState::formed(ClusterId::default(), members, 16))
     }
 }

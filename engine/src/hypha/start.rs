@@ -135,7 +135,7 @@ pub(super) fn start(mut builder: Builder) -> Result<Engine, StartError> {
         }
         None => {
             let id = ClusterId(life.id.0);
-            let mut state = ClusterState::formed(id, vec![me], builder.settings.databases);
+            let mut state = ClusterState::formed(id, &[me], builder.settings.databases);
             // Nothing remembers the tokens of earlier lives: the clock stands in for it.
             state.raise_token(clock::unix_ms() << TOKENS_PER_MS_BITS);
             (None, Arc::new(state), None)

@@ -288,6 +288,9 @@ impl ClusterState {
     }
 
     /// Applies one request, or says again what became of it.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; nothing has changed then.
     pub fn apply(&mut self, request: &Request) -> Outcome {
         let RequestId { session, number } = request.id;
         let known =
@@ -474,9 +477,9 @@ impl ClusterState {
 impl ClusterState {
     /// The state of a cluster that has just been formed: what a node that belongs to no cluster has for itself alone.
     #[must_use]
-    pub fn formed(cluster: ClusterId, members: Vec<Member>, databases: u16) -> Self {
+    pub fn formed(cluster: ClusterId, members: &[Member], databases: u16) -> Self {
         let mut state = Self::default();
-        let form = state.form(cluster, &members, databases);
+        let form = state.form(cluster, members, databases);
         debug_assert_eq!(form, Ok(()), "an empty state can be formed");
         state
     }

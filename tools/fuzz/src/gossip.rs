@@ -54,8 +54,7 @@ pub fn open(input: &[u8]) {
 
 /// Whatever is read as a beacon is what is read from its own bytes.
 pub fn beacon(input: &[u8]) {
-    match Beacon::decode(input) {
-        Ok(beacon) => assert_eq!(Beacon::decode(&beacon.encode()), Ok(beacon)),
-        Err(BeaconError) => {}
+    if let Ok(beacon) = Beacon::decode(input) {
+        assert_eq!(Beacon::decode(&beacon.encode()), Ok(beacon))
     }
 }

@@ -254,17 +254,15 @@ impl Host {
             return Ok(());
         }
         self.set_stage(Stage::Joining(cluster));
-        match self.propose(Command::Join(self.config.me.clone())).await {
-            Err(ProposeError::Refused(
-                refusal @ (Refusal::PeerRetiredNode | Refusal::PeerRetiredIncarnation),
-            )) => {
-                let stage = Stage::Retired(refusal.to_string());
-                if self.report.borrow().stage != stage {
-                    tracing::error!(%refusal, "this node cannot be a member");
-                }
-                self.set_stage(stage);
+        if let Err(ProposeError::Refused(
+            refusal @ (Refusal::PeerRetiredNode | Refusal::PeerRetiredIncarnation),
+        )) = self.propose(Command::Join(self.config.me.clone())).await
+        {
+            let stage = Stage::Retired(refusal.to_string());
+            if self.report.borrow().stage != stage {
+                tracing::error!(%refusal, "this node cannot be a member");
             }
-            Ok(()) | Err(_) => {}
+            self.set_stage(stage);
         }
         Ok(())
     }
