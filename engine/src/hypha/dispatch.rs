@@ -44,8 +44,7 @@ impl Caller {
     /// Runs data commands from `at` on while nothing needs to wait; returns the index of the first that was not run.
     fn run_stretch(&self, parser: &RequestParser, input: &[u8], batch: &Batch, mut at: usize) -> usize {
         let session = self.session.borrow();
-        let waits = self.core.pause.get().is_some() || self.core.suspended.get();
-        if !session.authenticated || session.replies != ReplyMode::On || waits {
+        if !session.authenticated || session.replies != ReplyMode::On || self.core.pause.get().is_some() {
             return at;
         }
         let mut stretch = Stretch::begin(self, session.request_context());
@@ -91,8 +90,9 @@ impl Caller {
         self.wait_for_pause(row).await;
         self.note_command(row);
         let mut bytes = Vec::new();
-        let of_data = row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::READONLY);
-        if of_data && self.core.suspended.get() && !self.core.wait_for_tenure().await {
+        let acts = row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::READONLY);
+        let elsewhere = matches!(place, Place::Core { owner, .. } if owner != self.core.id);
+        if acts && !elsewhere && self.core.suspended.get() && !self.core.wait_for_tenure().await {
             self.core.refuse(Some(row), &CommandError::Text(NOT_HEARD), &mut bytes);
             return self.reply(&bytes);
         }

@@ -64,7 +64,8 @@ impl Core {
     /// Ends the links to members that are not heard any more, or none any more: nobody waits for their answers.
     fn cut_links_to_absent(self: &Rc<Self>, before: &ClusterState, state: &ClusterState) {
         let was_there = |node| before.member(node).is_some_and(|member| member.presence == Presence::Present);
-        let is_there = |node| state.member(node).is_some_and(|member| member.presence == Presence::Present);
+        // One that left in order answers what it was asked, and ends its links itself.
+        let is_there = |node| state.member(node).is_none_or(|member| member.presence == Presence::Present);
         for peer in self.linked_peers() {
             let node = self.directory.address(peer).node;
             if was_there(node) && !is_there(node) {

@@ -69,6 +69,9 @@ impl<'a> Stretch<'a> {
         let Plan::Row(row, place) = plan else { return false };
         let Run::Data { apply, spread } = row.command.run else { return false };
         let own_keys_only = self.caller.port == PortKind::Core;
+        if self.core.suspended.get() && self.touches_own_keys(place) {
+            return false;
+        }
         match place {
             Place::Core { owner: PeerId::NOBODY, .. } => self.answer_down(row),
             Place::Nowhere => self.run_here(row, apply, place, args),
@@ -93,6 +96,15 @@ impl<'a> Stretch<'a> {
         self.last_row = Some(row);
         self.commands += 1;
         true
+    }
+
+    /// Whether a command may be for keys of this core.
+    fn touches_own_keys(&self, place: Place) -> bool {
+        match place {
+            Place::Nowhere => false,
+            Place::Core { owner, .. } => owner == self.core.id,
+            Place::Cores { .. } => true,
+        }
     }
 
     /// Whether a slot is on its way to this core.

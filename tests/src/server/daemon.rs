@@ -31,10 +31,13 @@ impl DaemonOptions {
         Self::default()
     }
 
-    /// Adds a flag with its value.
+    /// Adds a flag with its value, or gives it another.
     #[must_use]
     pub fn with(mut self, flag: &str, value: &str) -> Self {
-        self.arguments.extend([flag.to_owned(), value.to_owned()]);
+        match self.arguments.iter().position(|argument| argument == flag) {
+            Some(at) => value.clone_into(&mut self.arguments[at + 1]),
+            None => self.arguments.extend([flag.to_owned(), value.to_owned()]),
+        }
         self
     }
 

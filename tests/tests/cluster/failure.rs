@@ -64,7 +64,10 @@ fn a_node_that_was_paused_serves_nothing_that_others_were_given() {
     let mut connection = cluster.nodes[2].connect();
     connection.say("SET before 1");
     signal(&cluster, 2, "STOP");
-    cluster.wait("new owners", |cluster| cluster.nodes[0].info("partitions_lost") > 0);
+    cluster.wait("new owners", |cluster| {
+        cluster.nodes[0].connect().say("CLUSTER INFO").as_text().starts_with("cluster_state:ok")
+            && cluster.nodes[0].info("partitions_lost") > 0
+    });
     let mut other = cluster.nodes[0].connect();
     for number in 0..200 {
         assert_eq!(other.say(&format!("SET after:{number} {number}")).as_text(), "OK");

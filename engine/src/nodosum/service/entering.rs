@@ -253,6 +253,9 @@ impl Host {
             self.set_stage(Stage::Member(cluster));
             return Ok(());
         }
+        if self.has_left.get() {
+            return Ok(());
+        }
         self.set_stage(Stage::Joining(cluster));
         if let Err(ProposeError::Refused(
             refusal @ (Refusal::PeerRetiredNode | Refusal::PeerRetiredIncarnation),

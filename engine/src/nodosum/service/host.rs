@@ -92,6 +92,8 @@ pub(super) struct Host {
     pub(super) starting: tokio::sync::Mutex<()>,
     /// The nodes that gossip takes to be alive.
     pub(super) alive: RefCell<BTreeSet<NodeId>>,
+    /// Whether this node has asked to be a member no more.
+    pub(super) has_left: Cell<bool>,
     /// Who led when somebody last said so.
     pub(super) leader_hint: Cell<Option<NodeId>>,
     /// The last request number of this life.
@@ -117,6 +119,7 @@ impl Host {
             raft: RefCell::default(),
             starting: tokio::sync::Mutex::default(),
             alive: RefCell::default(),
+            has_left: Cell::new(false),
             leader_hint: Cell::new(None),
             requests: Cell::new(0),
             entering,
@@ -148,6 +151,9 @@ impl Host {
     pub(super) fn set_stage(&self, stage: Stage) {
         self.report.send_if_modified(|status| {
             let changed = status.stage != stage;
+            if changed {
+                tracing::info!(?stage, "the node's way into its cluster");
+            }
             status.stage = stage;
             changed
         });

@@ -31,6 +31,9 @@ impl Host {
     /// Has a command decided.
     pub(super) async fn propose(&self, command: Command) -> Result<(), ProposeError> {
         self.requests.set(self.requests.get() + 1);
+        if command == Command::Leave(self.me()) {
+            self.has_left.set(true);
+        }
         let id = RequestId { session: self.session(), number: self.requests.get() };
         let request = Request { id, command };
         let deadline = clock::since_boot() + PATIENCE;
