@@ -101,7 +101,13 @@ impl Bench {
     }
 
     pub(super) fn begin(&mut self, epoch: u64) {
-        self.exports.borrow_mut().begin(PARTITION, epoch, self.now_ms);
+        self.exports.borrow_mut().begin(PARTITION, epoch);
+    }
+
+    /// Begins, up to the destination's answer.
+    pub(super) fn open(&mut self, epoch: u64) {
+        self.begin(epoch);
+        self.round();
     }
 
     pub(super) fn put(&mut self, db: u16, key: &[u8], value: NewValue<'_>, deadline: Deadline) {
@@ -140,7 +146,7 @@ impl Bench {
     pub(super) fn acknowledge(&mut self, count: usize) {
         for _ in 0..count {
             let Some(ack) = self.acks.pop_front() else { return };
-            self.exports.borrow_mut().on_ack(&ack);
+            self.exports.borrow_mut().on_ack(&ack, self.now_ms);
         }
     }
 

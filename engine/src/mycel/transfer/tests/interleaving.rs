@@ -183,7 +183,7 @@ fn a_swap_in_the_middle_of_a_slot_loses_nothing() {
             bench.put(0, &name(0, number), NewValue::Bytes(&[b'a'; 700]), Deadline::None);
             bench.put(1, &name(0, number), NewValue::Bytes(&[b'b'; 700]), Deadline::At(START_MS * 2));
         }
-        bench.begin(1);
+        bench.open(1);
         for round in 0..rounds {
             bench.pump(1);
             bench.source.swap(Db::new(round % 2), Db::new(2));
@@ -198,7 +198,7 @@ fn a_swap_in_the_middle_of_a_slot_loses_nothing() {
 #[test]
 fn a_record_of_another_partition_is_not_sent() {
     let mut bench = Bench::new();
-    bench.begin(1);
+    bench.open(1);
     bench.round();
     let before = bench.exports.borrow().export(PARTITION).unwrap().pending_bytes();
     bench.put(0, &name(3, 1), NewValue::Int(1), Deadline::None);
