@@ -2,6 +2,7 @@
 
 use super::super::database::Remains;
 use super::super::key::{Hasher, Key};
+use super::super::keyspace::{self, Db};
 use super::super::parted::Parted;
 use super::super::record::{Record, Records};
 use super::super::slot::SLOTS_PER_PARTITION;
@@ -17,6 +18,8 @@ pub struct Terms {
     pub hasher: Hasher,
     /// No value is taken to be longer, in bytes.
     pub value_bytes_max: usize,
+    /// Records are about databases below this number.
+    pub databases_max: u16,
 }
 
 /// Why a message was refused. What the attempt has brought is void, unless the message was of an earlier attempt.
@@ -42,6 +45,9 @@ pub enum TransferError {
     /// A record is about a key of another partition.
     #[error("the peer sent a key of another partition")]
     PeerForeignKey,
+    /// A record is about a database beyond all that there may be.
+    #[error("the peer sent a record about database {}, which cannot be there", .0.number())]
+    PeerUnknownDatabase(Db),
     /// A value would be longer than is allowed.
     #[error("the peer sent a value of {bytes} bytes, and {max} is the limit")]
     PeerValueTooLong {
@@ -89,7 +95,7 @@ impl Import {
             epoch: message.epoch,
             next: message.sequence.wrapping_add(1),
             parted,
-            clock: super::super::keyspace::clock(now_ms),
+            clock: keyspace::clock(now_ms),
             slots_done: 0,
             received_bytes: 0,
             unacknowledged_bytes: 0,
@@ -208,6 +214,10 @@ impl Import {
 
     /// Applies a record as the module's text says: a change of a key that is not there is passed over.
     fn apply(&mut self, record: &Record<'_>) -> Result<(), TransferError> {
+        let db = highest(record);
+        if db.number() >= self.terms.databases_max {
+            return Err(TransferError::PeerUnknownDatabase(db));
+        }
         match *record {
             Record::Clear { db } => {
                 self.cleared.push(self.parted.clear(db));
@@ -270,6 +280,19 @@ impl Import {
     fn check_len(&self, bytes: usize) -> Result<(), TransferError> {
         let max = self.terms.value_bytes_max;
         if bytes <= max { Ok(()) } else { Err(TransferError::PeerValueTooLong { bytes, max }) }
+    }
+}
+
+/// The database that a record is about; of two the one with the higher number.
+fn highest(record: &Record<'_>) -> Db {
+    match *record {
+        Record::Put { db, .. }
+        | Record::Append { db, .. }
+        | Record::WriteAt { db, .. }
+        | Record::Deadline { db, .. }
+        | Record::Remove { db, .. }
+        | Record::Clear { db } => db,
+        Record::Swap { first, second } => first.max(second),
     }
 }
 

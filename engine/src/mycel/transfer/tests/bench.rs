@@ -56,7 +56,7 @@ pub(super) struct Bench {
 }
 
 pub(super) fn terms() -> Terms {
-    Terms { hasher: Hasher::new([8, 9]), value_bytes_max: 64 << 20 }
+    Terms { hasher: Hasher::new([8, 9]), value_bytes_max: 64 << 20, databases_max: 16 }
 }
 
 /// A key: of the moving partition, in one of three slots, or of another.

@@ -170,6 +170,7 @@ fn a_message_that_does_not_fit_voids_the_import() {
     let put = encoded(&Record::Put { db, key: &own, value: NewValue::Bytes(b"v"), deadline_ms: None });
     let foreign = encoded(&Record::Remove { db, key: &name(3, 1), cause: Cause::Deleted });
     let long = encoded(&Record::WriteAt { db, key: &own, offset: u64::MAX, bytes: b"x" });
+    let far = encoded(&Record::Swap { first: Db::new(16), second: db });
     let check = |bad: TransferMessage<'_>, expect: TransferError| {
         let mut imports = begun();
         imports.on_message(&message(101, TransferKind::Records, &put), START_MS).unwrap();
@@ -185,6 +186,7 @@ fn a_message_that_does_not_fit_voids_the_import() {
     check(message(102, kind, b"\x09\0\0"), TransferError::PeerBadRecords);
     check(message(102, kind, &put[..put.len() - 1]), TransferError::PeerBadRecords);
     check(message(102, kind, &foreign), TransferError::PeerForeignKey);
+    check(message(102, kind, &far), TransferError::PeerUnknownDatabase(Db::new(16)));
     check(message(102, kind, &long), TransferError::PeerValueTooLong { bytes: usize::MAX, max: 1_000 });
 }
 
