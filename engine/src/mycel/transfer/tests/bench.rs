@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::super::super::{
-    Db, Deadline, Decimal, Entry, Hasher, Keyspace, KeyspaceConfig, NewValue, Parted, Slot, slot_of,
+    Db, Deadline, Decimal, Entry, Hasher, Keyspace, KeyspaceConfig, NewValue, Occupied, Parted, Slot, slot_of,
 };
 use super::super::*;
 
@@ -116,11 +116,16 @@ impl Bench {
     }
 
     /// Does something to a key that is there.
-    pub(super) fn edit(&mut self, db: u16, key: &[u8], edit: impl FnOnce(super::super::super::Occupied<'_>)) {
+    pub(super) fn edit<R>(&mut self, db: u16, key: &[u8], edit: impl FnOnce(Occupied<'_>) -> R) {
         let key = self.source.key(key);
         if let Entry::Occupied(occupied) = self.source.entry(Db::new(db), key) {
             edit(occupied);
         }
+    }
+
+    pub(super) fn remove(&mut self, db: u16, key: &[u8]) {
+        let key = self.source.key(key);
+        self.source.remove(Db::new(db), &key);
     }
 
     pub(super) fn pump(&mut self, budget_bytes: usize) -> bool {

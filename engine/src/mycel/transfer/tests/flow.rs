@@ -37,8 +37,8 @@ fn long_values_travel_in_pieces() {
     bench.put(1, &name(1, 2), NewValue::Raw(&long), Deadline::None);
     bench.open(1);
     bench.pump(1);
-    bench.edit(0, &name(1, 1), |mut key| drop(key.append(&long)));
-    bench.edit(0, &name(1, 1), |mut key| drop(key.write_at(77, &long)));
+    bench.edit(0, &name(1, 1), |mut key| key.append(&long));
+    bench.edit(0, &name(1, 1), |mut key| key.write_at(77, &long));
     for _ in 0..100 {
         bench.pump(usize::MAX);
         for message in &bench.on_way {
@@ -94,7 +94,7 @@ fn a_move_ends_under_any_load() {
         rounds += 1;
         assert!(rounds < 5_000, "it ends");
         while !bench.exports.borrow().is_behind(PARTITION) && !bench.ready() {
-            bench.edit(0, &name(2, 1), |mut key| drop(key.write_at(0, &[3; 100_000])));
+            bench.edit(0, &name(2, 1), |mut key| key.write_at(0, &[3; 100_000]));
             bench.put(0, &name(0, 1), NewValue::Bytes(&[9; 100_000]), Deadline::None);
             if bench.exports.borrow().export(PARTITION).unwrap().slots_done() == 0 {
                 break;
