@@ -23,7 +23,7 @@ use super::core::Core;
 use super::directory::PeerId;
 use super::intent::{Holder, Scope};
 use super::mesh::Letter;
-use crate::mycel::transfer::{Ack, Export, Exports, Import, Imports, Terms, TransferKind, TransferMessage};
+use crate::mycel::transfer::{Ack, Export, Exports, Imports, Terms, TransferKind, TransferMessage};
 use crate::mycel::{Hasher, Parted};
 use crate::nodosum::state::{ClusterState, Command, CoreAddress, MapChange, Ownership, PartitionId};
 
@@ -76,7 +76,11 @@ impl Migration {
     pub(crate) fn new(hasher: Hasher) -> Self {
         Self {
             exports: Rc::default(),
-            imports: RefCell::new(Imports::new(Terms { hasher, value_bytes_max: VALUE_BYTES_MAX })),
+            imports: RefCell::new(Imports::new(Terms {
+                hasher,
+                value_bytes_max: VALUE_BYTES_MAX,
+                databases_max: u16::MAX,
+            })),
             departures: RefCell::default(),
             allowance: Cell::new((0, None)),
             moved_out: Cell::new(0),
@@ -205,7 +209,7 @@ impl Core {
             let sink = Rc::clone(&self.migration.exports);
             self.data.borrow_mut().keyspace.set_sink(Some(Box::new(sink)));
         }
-        exports.begin(partition, epoch, self.now_ms());
+        exports.begin(partition, epoch);
     }
 
     /// A departure is over, one way or the other. Says whether it held commands.
@@ -365,7 +369,9 @@ impl Core {
 
     /// A step of a move has come.
     pub(crate) fn on_transfer(self: &Rc<Self>, from: PeerId, message: &TransferMessage<'_>) {
-        let mark = Ack { partition: message.partition, epoch: message.epoch, sequence: message.sequence };
+        let now_ms = self.now_ms();
+        let TransferMessage { partition, epoch, sequence, .. } = *message;
+        let mark = Ack { partition, epoch, sequence, now_ms };
         let partition = usize::from(message.partition);
         if message.kind == TransferKind::Abort && self.migration.exports.borrow().export(partition).is_some()
         {
@@ -374,7 +380,6 @@ impl Core {
         if !self.expects(from, message) {
             return self.send_transfer_answer(from, TransferAnswer::Refused(mark));
         }
-        let now_ms = self.now_ms();
         let taken = self.migration.imports.borrow_mut().on_message(message, now_ms);
         self.migration.remains_to(self);
         match taken {
@@ -384,9 +389,6 @@ impl Core {
                 tracing::debug!(partition, %error, "a step of a move was refused");
                 self.send_transfer_answer(from, TransferAnswer::Refused(mark));
             }
-        }
-        if message.kind == TransferKind::Begin {
-            self.note_shift(partition);
         }
     }
 
@@ -398,15 +400,13 @@ impl Core {
             && entry.epoch == message.epoch
     }
 
-    fn note_shift(&self, partition: usize) {
-        let shift_ms = self.migration.imports.borrow().import(partition).map_or(0, Import::shift_ms);
-        if shift_ms != 0 {
-            tracing::warn!(
-                partition,
-                ahead_ms = shift_ms,
-                "the clocks of two nodes differ: times to live are kept, points in time are not"
-            );
-        }
+    /// The clock of the destination is off by so much, as the answer to the first step has shown.
+    fn note_shift(&self, partition: usize, shift_ms: i64) {
+        tracing::warn!(
+            partition,
+            ahead_ms = shift_ms,
+            "the clocks of two nodes differ: times to live are kept, points in time are not"
+        );
     }
 
     fn send_transfer_answer(&self, to: PeerId, answer: TransferAnswer) {
@@ -422,14 +422,25 @@ impl Core {
     /// The destination has answered a step.
     pub(crate) fn on_transfer_answer(&self, answer: TransferAnswer) {
         match answer {
-            TransferAnswer::Ack(ack) => self.migration.exports.borrow_mut().on_ack(&ack),
+            TransferAnswer::Ack(ack) => {
+                let partition = usize::from(ack.partition);
+                let mut exports = self.migration.exports.borrow_mut();
+                let shift_ms = |exports: &Exports| exports.export(partition).map_or(0, Export::shift_ms);
+                let before_ms = shift_ms(&exports);
+                exports.on_ack(&ack, self.now_ms());
+                let after_ms = shift_ms(&exports);
+                if after_ms != before_ms {
+                    self.note_shift(partition, after_ms);
+                }
+            }
             TransferAnswer::Refused(mark) => self.on_transfer_refused(&mark),
         }
     }
 
     fn on_transfer_refused(&self, mark: &Ack) {
-        if self.migration.exports.borrow_mut().on_refused(mark) {
-            self.try_later(usize::from(mark.partition));
+        let partition = usize::from(mark.partition);
+        if self.migration.exports.borrow_mut().on_refused(partition, mark.epoch, mark.sequence) {
+            self.try_later(partition);
         }
     }
 

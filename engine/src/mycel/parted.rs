@@ -38,6 +38,12 @@ impl Parted {
         self.number
     }
 
+    /// The number of databases up to the last that has keys: a keyspace that it is grafted to has as many afterwards.
+    #[must_use]
+    pub fn databases(&self) -> usize {
+        self.databases.iter().rposition(Option::is_some).map_or(0, |last| last + 1)
+    }
+
     /// The number of keys of all databases.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -169,9 +175,8 @@ impl Keyspace {
     /// There is to be nothing of that partition in the keyspace. If there is, nothing is mixed: it comes back, and is in
     /// its old place no more. A database that the keyspace does not have yet is added, so that no key is lost.
     pub fn graft(&mut self, parted: Parted) -> Parted {
+        self.grow_databases(u16::try_from(parted.databases()).unwrap_or(u16::MAX));
         let Parted { number, databases } = parted;
-        let used = databases.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        self.grow_databases(u16::try_from(used).unwrap_or(u16::MAX));
         let before = self.split_off(number);
         for (database, partition) in self.each_database().zip(databases) {
             if let Some(partition) = partition {

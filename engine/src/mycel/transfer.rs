@@ -3,6 +3,7 @@
 //! ```text
 //!  source                                                        destination
 //!  keyspace ─records─▶ Exports ─▶ Export ─ Begin ─────────────▶ Import ─▶ Parted, seen by nobody
+//!     │                            ◀─────── Ack, with its time ─
 //!     └────────snapshot───────────▶        Records… SlotDone ─▶
 //!                                  ◀─────────────────── Ack ──
 //!  frozen                                  Handover ──────────▶
@@ -37,6 +38,13 @@
 //! Nothing expires at the destination before it is the owner: the source's `Remove` says when. What expires at the source
 //! after [`hand_over`](Export::hand_over) goes by its deadline at the destination. Keys past their deadline that the source
 //! has not taken away yet are sent like others.
+//!
+//! # Clocks
+//!
+//! The clocks of two nodes may differ by a day. The source notes when it sends Begin and when the acknowledgement comes that
+//! bears the destination's time, and so knows the difference to within half of the time between the two. If that leaves no
+//! doubt that it is more than [`CLOCK_TOLERANCE_MS`], deadlines are sent shifted by it, so that what remains of them stays;
+//! otherwise they are sent as they are, however slow the way was. Nothing else is sent before that acknowledgement.
 //!
 //! # Attempts
 //!
@@ -92,8 +100,7 @@ pub struct TransferMessage<'a> {
     pub kind: TransferKind,
     /// The slot that is done; 0 in other steps.
     pub slot: u16,
-    /// Encoded records; in [`TransferKind::Begin`] the source's time, in ms since the Unix epoch, as 8 bytes, the least
-    /// first.
+    /// Encoded records; empty but in [`TransferKind::Records`].
     pub records: &'a [u8],
 }
 
@@ -121,6 +128,9 @@ pub struct Ack {
     pub epoch: u64,
     /// That of the message.
     pub sequence: u64,
+    /// When it came, by the destination's clock, in ms since the Unix epoch; between nodes, the frame's 8 bytes of
+    /// records, the least first.
+    pub now_ms: u64,
 }
 
 /// What a message counts for in windows and budgets.

@@ -8,6 +8,7 @@ pub mod gossip;
 pub mod link;
 pub mod membership;
 pub mod resp;
+pub mod transfer;
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
@@ -61,5 +62,11 @@ pub const TARGETS: &[Target] = &[
         body: membership::datagram,
         seeds: membership::DATAGRAM_SEEDS,
         tokens: membership::DATAGRAM_TOKENS,
+    },
+    Target {
+        name: "transfer_import",
+        body: transfer::import,
+        seeds: transfer::IMPORT_SEEDS,
+        tokens: transfer::IMPORT_TOKENS,
     },
 ];

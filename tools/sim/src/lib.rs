@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The harness (`machine`, `network`, `queue`, `trace`, `world`) knows no protocol. A protocol is a [`Machine`] and the
-//! scenarios and checks around it, as in `gossip`. Everything random comes from the seed, so the same seed gives the
+//! scenarios and checks around it, as in `gossip` and `rebalance`. Everything random comes from the seed, so the same seed gives the
 //! same trace.
 
 pub mod figures;
@@ -15,6 +15,7 @@ pub mod gossip;
 pub mod machine;
 pub mod network;
 pub mod queue;
+pub mod rebalance;
 pub mod trace;
 pub mod world;
 

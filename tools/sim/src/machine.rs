@@ -9,7 +9,7 @@ use mycorrhizal::nodosum::Time;
 pub enum Channel {
     /// It may be lost, doubled, late and overtaken.
     Datagram,
-    /// As over one TCP connection: in order, each once, held back by a cut, lost with either end.
+    /// As over one TCP connection: in order, each once, held back by a cut, lost with either end or when it breaks.
     Link,
 }
 
@@ -37,6 +37,15 @@ pub trait Machine {
         message: &Self::Message,
         out: &mut Effects<Self::Message, Self::Event>,
     );
+
+    /// The link with that peer broke: what was on its way, either way, is lost. The next message opens another.
+    fn on_link_lost(
+        &mut self,
+        _now: Time,
+        _peer: SocketAddr,
+        _out: &mut Effects<Self::Message, Self::Event>,
+    ) {
+    }
 
     /// The time of [`Self::next_deadline`] has come.
     fn on_deadline(&mut self, now: Time, out: &mut Effects<Self::Message, Self::Event>);

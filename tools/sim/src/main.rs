@@ -1,11 +1,13 @@
 //! `sim`: runs scenarios of the simulator by seed, and says how to replay one that failed.
 
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use sim::figures::Durations;
 use sim::gossip::{self, Options, Scenario};
+use sim::rebalance;
 
 /// The machines of many nodes under a seeded network and clock.
 #[derive(Parser, Debug)]
@@ -36,25 +38,72 @@ enum Command {
         #[arg(long)]
         within_ms: Option<u64>,
     },
+    /// Partitions that move while they are written to.
+    Rebalance {
+        #[command(flatten)]
+        options: rebalance::Options,
+        /// How many seeds, from the first on.
+        #[arg(long, default_value_t = 100)]
+        seeds: u64,
+        /// The first seed.
+        #[arg(long, default_value_t = 1)]
+        first_seed: u64,
+        /// Only this one.
+        #[arg(long, conflicts_with_all = ["seeds", "first_seed"])]
+        seed: Option<u64>,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Gossip { scenario, options, seeds, first_seed, seed, within_ms } = Cli::parse().command;
-    let seeds = match seed {
+    let range = |seed: Option<u64>, first: u64, count: u64| match seed {
         Some(seed) => seed..seed.saturating_add(1),
-        None => first_seed..first_seed.saturating_add(seeds),
+        None => first..first.saturating_add(count),
     };
+    match Cli::parse().command {
+        Command::Gossip { scenario, options, seeds, first_seed, seed, within_ms } => {
+            run_gossip(scenario, &options, range(seed, first_seed, seeds), within_ms)
+        }
+        Command::Rebalance { options, seeds, first_seed, seed } => {
+            run_rebalance(&options, range(seed, first_seed, seeds))
+        }
+    }
+}
+
+fn run_rebalance(options: &rebalance::Options, seeds: Range<u64>) -> ExitCode {
+    let (mut failed, mut operations, mut changes, mut lost_keys) = (0_u64, 0, 0, 0);
+    for seed in seeds.clone() {
+        let report = rebalance::run(options, seed);
+        if !report.failures.is_empty() {
+            failed += 1;
+            println!("seed {seed} failed: {}", report.failures.join("; "));
+            println!("  replay: {}", rebalance::replay(options, seed));
+        }
+        if seeds.end - seeds.start == 1 {
+            println!("trace {:016x}", report.trace_hash);
+        }
+        operations += report.operations;
+        changes += report.epoch;
+        lost_keys += report.lost_keys;
+    }
+    println!("{} seeds, {failed} failed", seeds.end - seeds.start);
+    println!(
+        "{operations} operations, {changes} changes of the map, {lost_keys} keys lost with their owners"
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_gossip(scenario: Scenario, options: &Options, seeds: Range<u64>, within_ms: Option<u64>) -> ExitCode {
     let (mut each, mut all, mut bits, mut failed) =
         (Durations::default(), Durations::default(), Vec::new(), 0_u64);
     for seed in seeds.clone() {
-        let outcome = gossip::run(scenario, &options, seed);
+        let outcome = gossip::run(scenario, options, seed);
         each.extend(&outcome.each);
         all.extend(&outcome.all);
         bits.extend(outcome.bits_per_second);
         if !outcome.failures.is_empty() {
             failed += 1;
             println!("seed {seed} failed: {}", outcome.failures.join("; "));
-            println!("  replay: {}", replay(scenario, &options, seed));
+            println!("  replay: {}", replay(scenario, options, seed));
         }
         if seed == seeds.start && seeds.end - seeds.start == 1 {
             println!("trace {:016x}", outcome.trace_hash);

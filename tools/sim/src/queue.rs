@@ -23,6 +23,11 @@ impl<H> Queue<H> {
         self.sequence += 1;
     }
 
+    /// When the next one happens.
+    pub fn next(&self) -> Option<Time> {
+        Some(self.happenings.first_key_value()?.0.0)
+    }
+
     /// The next one, if it happens not after `until`.
     pub fn pop(&mut self, until: Time) -> Option<(Time, H)> {
         let entry = self.happenings.first_entry()?;

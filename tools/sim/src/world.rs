@@ -50,6 +50,8 @@ pub struct World<M: Machine> {
     nodes: Vec<Node<M>>,
     addresses: BTreeMap<SocketAddr, NodeIndex>,
     links: BTreeMap<(NodeIndex, NodeIndex), Time>,
+    /// How often the link between two, the lower index first, was broken.
+    breaks: BTreeMap<(NodeIndex, NodeIndex), u32>,
     held: Vec<Delivery<M::Message>>,
     observations: Vec<Observation<M::Event>>,
     trace: Trace,
@@ -86,6 +88,8 @@ struct Delivery<M> {
     channel: Channel,
     /// Lives of sender and receiver when it was sent: a link ends with either.
     lives: (u32, u32),
+    /// How often its link had been broken then.
+    breaks: u32,
     message: M,
 }
 
@@ -100,6 +104,7 @@ impl<M: Machine> World<M> {
             nodes: Vec::new(),
             addresses: BTreeMap::new(),
             links: BTreeMap::new(),
+            breaks: BTreeMap::new(),
             held: Vec::new(),
             observations: Vec::new(),
             trace,
@@ -215,6 +220,16 @@ impl<M: Machine> World<M> {
         }
     }
 
+    /// The link between two nodes breaks: what is on its way is lost, and both are told.
+    pub fn break_link(&mut self, one: NodeIndex, other: NodeIndex) {
+        self.note(one.min(other), "loses a link");
+        *self.breaks.entry((one.min(other), one.max(other))).or_default() += 1;
+        for (node, peer) in [(one, other), (other, one)] {
+            let peer = self.nodes[peer].address;
+            self.call(node, |machine, now, out| machine.on_link_lost(now, peer, out));
+        }
+    }
+
     /// Has a node do something.
     pub fn call(
         &mut self,
@@ -271,8 +286,10 @@ impl<M: Machine> World<M> {
 
     fn arrive(&mut self, delivery: Delivery<M::Message>) {
         let receive_buffer = self.network.weather.receive_buffer;
-        let is_over = delivery.channel == Channel::Link
-            && delivery.lives != (self.nodes[delivery.from].life, self.nodes[delivery.to].life);
+        let lives = (self.nodes[delivery.from].life, self.nodes[delivery.to].life);
+        let breaks = self.breaks_between(delivery.from, delivery.to);
+        let is_over =
+            delivery.channel == Channel::Link && (delivery.lives != lives || delivery.breaks != breaks);
         let node = &mut self.nodes[delivery.to];
         match node.state {
             _ if is_over => {}
@@ -358,7 +375,12 @@ impl<M: Machine> World<M> {
     ) -> Option<Delivery<M::Message>> {
         let to = *self.addresses.get(&address)?;
         let lives = (self.nodes[from].life, self.nodes[to].life);
-        Some(Delivery { from, to, channel, lives, message })
+        let breaks = self.breaks_between(from, to);
+        Some(Delivery { from, to, channel, lives, breaks, message })
+    }
+
+    fn breaks_between(&self, one: NodeIndex, other: NodeIndex) -> u32 {
+        self.breaks.get(&(one.min(other), one.max(other))).copied().unwrap_or(0)
     }
 
     fn note(&mut self, node: NodeIndex, what: &'static str) {

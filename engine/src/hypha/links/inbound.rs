@@ -156,8 +156,12 @@ impl Core {
             ArchivedTransferKind::Handover => TransferKind::Handover,
             ArchivedTransferKind::Abort => TransferKind::Abort,
             ArchivedTransferKind::Ack => {
-                let ack = Ack { partition, epoch, sequence };
-                return self.on_transfer_answer(TransferAnswer::Ack(ack));
+                if let Ok(now_ms) = step.records.as_slice().try_into() {
+                    let now_ms = u64::from_le_bytes(now_ms);
+                    let ack = Ack { partition, epoch, sequence, now_ms };
+                    self.on_transfer_answer(TransferAnswer::Ack(ack));
+                }
+                return;
             }
         };
         if usize::from(partition) < PARTITIONS {

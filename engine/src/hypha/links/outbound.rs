@@ -64,8 +64,9 @@ impl Core {
                     TransferAnswer::Ack(mark) => (mark, TransferKind::Ack),
                     TransferAnswer::Refused(mark) => (mark, TransferKind::Abort),
                 };
-                let Ack { partition, epoch, sequence } = *mark;
-                let step = Transfer { partition, epoch, sequence, kind, slot: 0, records: &[] };
+                let Ack { partition, epoch, sequence, now_ms } = *mark;
+                let records = &now_ms.to_le_bytes();
+                let step = Transfer { partition, epoch, sequence, kind, slot: 0, records };
                 self.send(link, &Frame::Transfer(step));
             }
             Letter::Answer { id, body } => self.send(link, &control(*id, ControlKind::Response, body)),

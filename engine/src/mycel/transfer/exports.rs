@@ -26,11 +26,10 @@ impl Exports {
         Exports::default()
     }
 
-    /// Begins to send a partition, anew if it was being sent. `now_ms` is the time of this node since the Unix epoch.
-    /// From here on every record of the keyspace must come to [`on_record`](RecordSink::on_record).
-    pub fn begin(&mut self, partition: usize, epoch: u64, now_ms: u64) {
+    /// Begins to send a partition, anew if it was being sent. From here on every record of the keyspace must come to [`on_record`](RecordSink::on_record).
+    pub fn begin(&mut self, partition: usize, epoch: u64) {
         self.attempts += 1;
-        let export = Export::begin(partition, epoch, self.attempts << ATTEMPT_SHIFT, now_ms);
+        let export = Export::begin(partition, epoch, self.attempts << ATTEMPT_SHIFT);
         self.active.insert(export.partition(), export);
     }
 
@@ -91,18 +90,18 @@ impl Exports {
         more
     }
 
-    /// Takes note of an acknowledgement, also of one that is too late.
-    pub fn on_ack(&mut self, ack: &Ack) {
+    /// Takes note of an acknowledgement, also of one that is too late. `now_ms` is the time of this node since the Unix
+    /// epoch.
+    pub fn on_ack(&mut self, ack: &Ack, now_ms: u64) {
         if let Some(export) = self.active.get_mut(&usize::from(ack.partition)) {
-            export.on_ack(ack);
+            export.on_ack(ack, now_ms);
         }
     }
 
-    /// The destination has refused a message, whose marks these are, and dropped what it had. Ends the export unless the
-    /// message was of an earlier attempt; says whether it did.
-    pub fn on_refused(&mut self, message: &Ack) -> bool {
-        let partition = usize::from(message.partition);
-        let refused = self.export(partition).is_some_and(|export| export.has_sent(message));
+    /// The destination has refused a message. Ends the export unless the message was of an earlier attempt; says whether
+    /// it did.
+    pub fn on_refused(&mut self, partition: usize, epoch: u64, sequence: u64) -> bool {
+        let refused = self.export(partition).is_some_and(|export| export.has_sent(epoch, sequence));
         refused && self.active.remove(&partition).is_some()
     }
 

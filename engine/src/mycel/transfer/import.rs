@@ -2,10 +2,11 @@
 
 use super::super::database::Remains;
 use super::super::key::{Hasher, Key};
+use super::super::keyspace::{self, Db};
 use super::super::parted::Parted;
 use super::super::record::{Record, Records};
 use super::super::slot::SLOTS_PER_PARTITION;
-use super::{Ack, CLOCK_TOLERANCE_MS, TransferKind, TransferMessage, WINDOW_BYTES, message_bytes};
+use super::{Ack, TransferKind, TransferMessage, WINDOW_BYTES, message_bytes};
 
 /// An acknowledgement is due when as much has come.
 const ACK_BYTES: usize = WINDOW_BYTES / 8;
@@ -17,6 +18,8 @@ pub struct Terms {
     pub hasher: Hasher,
     /// No value is taken to be longer, in bytes.
     pub value_bytes_max: usize,
+    /// Records are about databases below this number.
+    pub databases_max: u16,
 }
 
 /// Why a message was refused. What the attempt has brought is void, unless the message was of an earlier attempt.
@@ -36,12 +39,15 @@ pub enum TransferError {
     /// Something came after the Handover.
     #[error("the peer went on with a transfer after its end")]
     PeerAfterHandover,
-    /// The bytes are no records, or a Begin has no time.
+    /// The bytes are no records.
     #[error("the peer sent a transfer that cannot be read")]
     PeerBadRecords,
     /// A record is about a key of another partition.
     #[error("the peer sent a key of another partition")]
     PeerForeignKey,
+    /// A record is about a database beyond all that there may be.
+    #[error("the peer sent a record about database {}, which cannot be there", .0.number())]
+    PeerUnknownDatabase(Db),
     /// A value would be longer than is allowed.
     #[error("the peer sent a value of {bytes} bytes, and {max} is the limit")]
     PeerValueTooLong {
@@ -59,7 +65,6 @@ pub struct Import {
     next: u64,
     parted: Parted,
     clock: u8,
-    shift_ms: i64,
     slots_done: usize,
     received_bytes: u64,
     unacknowledged_bytes: usize,
@@ -85,29 +90,31 @@ impl Import {
         if parted.partition() != usize::from(message.partition) {
             return Err(TransferError::PeerForeignKey);
         }
-        let source_ms = message.records.try_into().map_err(|_| TransferError::PeerBadRecords)?;
         let import = Import {
             terms,
             epoch: message.epoch,
             next: message.sequence.wrapping_add(1),
             parted,
-            clock: super::super::keyspace::clock(now_ms),
-            shift_ms: shift(now_ms, u64::from_le_bytes(source_ms)),
+            clock: keyspace::clock(now_ms),
             slots_done: 0,
             received_bytes: 0,
             unacknowledged_bytes: 0,
             is_complete: false,
             cleared: Vec::new(),
         };
-        Ok((import, ack(message)))
+        Ok((import, ack(message, now_ms)))
     }
 
-    /// Takes a message other than a Begin.
+    /// Takes a message other than a Begin. `now_ms` is the time of this node since the Unix epoch.
     ///
     /// # Errors
     ///
     /// The message does not fit, or is an Abort of another attempt. The import is of no further use then.
-    pub fn on_message(&mut self, message: &TransferMessage<'_>) -> Result<Option<Ack>, TransferError> {
+    pub fn on_message(
+        &mut self,
+        message: &TransferMessage<'_>,
+        now_ms: u64,
+    ) -> Result<Option<Ack>, TransferError> {
         if message.epoch != self.epoch || usize::from(message.partition) != self.parted.partition() {
             return Err(TransferError::PeerOtherTransfer);
         }
@@ -129,7 +136,7 @@ impl Import {
         self.unacknowledged_bytes += bytes;
         if self.is_complete || self.unacknowledged_bytes >= ACK_BYTES {
             self.unacknowledged_bytes = 0;
-            return Ok(Some(ack(message)));
+            return Ok(Some(ack(message, now_ms)));
         }
         Ok(None)
     }
@@ -149,13 +156,6 @@ impl Import {
     /// The number of the message that is due.
     pub(super) fn next(&self) -> u64 {
         self.next
-    }
-
-    /// By how much deadlines are shifted because the clocks of the two nodes differ, in ms: what the clock of this node
-    /// is ahead of the source's, or 0 within [`CLOCK_TOLERANCE_MS`].
-    #[must_use]
-    pub fn shift_ms(&self) -> i64 {
-        self.shift_ms
     }
 
     /// How many of the partition's slots have come in full.
@@ -214,6 +214,10 @@ impl Import {
 
     /// Applies a record as the module's text says: a change of a key that is not there is passed over.
     fn apply(&mut self, record: &Record<'_>) -> Result<(), TransferError> {
+        let db = highest(record);
+        if db.number() >= self.terms.databases_max {
+            return Err(TransferError::PeerUnknownDatabase(db));
+        }
         match *record {
             Record::Clear { db } => {
                 self.cleared.push(self.parted.clear(db));
@@ -234,12 +238,10 @@ impl Import {
     }
 
     fn apply_to(&mut self, key: &Key<'_>, record: &Record<'_>) -> Result<(), TransferError> {
-        let (Terms { hasher, .. }, clock, shift_ms) = (self.terms, self.clock, self.shift_ms);
-        let shifted =
-            |deadline_ms: Option<u64>| deadline_ms.map(|at_ms| at_ms.saturating_add_signed(shift_ms));
+        let (Terms { hasher, .. }, clock) = (self.terms, self.clock);
         match *record {
             Record::Put { db, value, deadline_ms, .. } => {
-                let (value, deadline_ms) = (value.decided(), shifted(deadline_ms));
+                let value = value.decided();
                 match self.parted.find(db, key) {
                     Some(place) => self.parted.change(db, place, |entry| {
                         entry.replace(value, deadline_ms);
@@ -264,7 +266,7 @@ impl Import {
             }
             Record::Deadline { db, deadline_ms, .. } => {
                 let Some(place) = self.parted.find(db, key) else { return Ok(()) };
-                self.parted.change(db, place, |entry| entry.set_deadline(shifted(deadline_ms)));
+                self.parted.change(db, place, |entry| entry.set_deadline(deadline_ms));
             }
             Record::Remove { db, .. } => {
                 let Some(place) = self.parted.find(db, key) else { return Ok(()) };
@@ -281,15 +283,19 @@ impl Import {
     }
 }
 
-fn ack(message: &TransferMessage<'_>) -> Ack {
-    Ack { partition: message.partition, epoch: message.epoch, sequence: message.sequence }
+/// The database that a record is about; of two the one with the higher number.
+fn highest(record: &Record<'_>) -> Db {
+    match *record {
+        Record::Put { db, .. }
+        | Record::Append { db, .. }
+        | Record::WriteAt { db, .. }
+        | Record::Deadline { db, .. }
+        | Record::Remove { db, .. }
+        | Record::Clear { db } => db,
+        Record::Swap { first, second } => first.max(second),
+    }
 }
 
-/// What has to be added to the source's deadlines.
-fn shift(now_ms: u64, source_ms: u64) -> i64 {
-    let ahead_ms = i128::from(now_ms) - i128::from(source_ms);
-    if ahead_ms.unsigned_abs() <= u128::from(CLOCK_TOLERANCE_MS) {
-        return 0;
-    }
-    i64::try_from(ahead_ms).unwrap_or(if ahead_ms > 0 { i64::MAX } else { i64::MIN })
+fn ack(message: &TransferMessage<'_>, now_ms: u64) -> Ack {
+    Ack { partition: message.partition, epoch: message.epoch, sequence: message.sequence, now_ms }
 }

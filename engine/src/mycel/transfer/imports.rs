@@ -51,7 +51,7 @@ impl Imports {
             }
             TransferKind::Records | TransferKind::SlotDone | TransferKind::Handover => {
                 let import = self.active.get_mut(&partition).ok_or(TransferError::PeerOtherTransfer)?;
-                let result = import.on_message(message);
+                let result = import.on_message(message, now_ms);
                 self.remains.extend(import.take_cleared());
                 if result.is_err() {
                     self.drop_partition(partition);

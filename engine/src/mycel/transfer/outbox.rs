@@ -9,7 +9,7 @@ use super::{Ack, CHUNK_BYTES, PIECE_BYTES, TransferKind, WINDOW_BYTES, message_b
 
 /// The content of a message that is not sent yet.
 enum Piece {
-    Begin([u8; 8]),
+    Begin,
     Records(Vec<u8>),
     SlotDone(Slot),
     Handover,
@@ -18,9 +18,8 @@ enum Piece {
 impl Piece {
     fn records(&self) -> &[u8] {
         match self {
-            Piece::Begin(now_ms) => now_ms,
             Piece::Records(records) => records,
-            Piece::SlotDone(_) | Piece::Handover => &[],
+            Piece::Begin | Piece::SlotDone(_) | Piece::Handover => &[],
         }
     }
 
@@ -30,7 +29,7 @@ impl Piece {
 
     fn kind(&self) -> TransferKind {
         match self {
-            Piece::Begin(_) => TransferKind::Begin,
+            Piece::Begin => TransferKind::Begin,
             Piece::Records(_) => TransferKind::Records,
             Piece::SlotDone(_) => TransferKind::SlotDone,
             Piece::Handover => TransferKind::Handover,
@@ -61,12 +60,10 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// A queue whose first message is a Begin with this number.
-    pub(super) fn new(first: u64, now_ms: u64) -> Outbox {
-        let begin = Piece::Begin(now_ms.to_le_bytes());
-        let pending_bytes = begin.bytes();
+    pub(super) fn new(first: u64) -> Outbox {
         Outbox {
-            queue: VecDeque::from([begin]),
-            pending_bytes,
+            queue: VecDeque::from([Piece::Begin]),
+            pending_bytes: Piece::Begin.bytes(),
             on_way: VecDeque::new(),
             on_way_bytes: 0,
             first,
@@ -83,6 +80,11 @@ impl Outbox {
     /// Bytes that were sent and not acknowledged.
     pub(super) fn on_way_bytes(&self) -> usize {
         self.on_way_bytes
+    }
+
+    /// The number of the Begin.
+    pub(super) fn first(&self) -> u64 {
+        self.first
     }
 
     /// Whether a message with this number was sent.
@@ -124,10 +126,9 @@ impl Outbox {
         self.on_way_bytes += bytes;
         let mut slot = 0;
         match piece {
-            Piece::Begin(now_ms) => self.last = now_ms.to_vec(),
             Piece::Records(records) => self.last = records,
             Piece::SlotDone(done) => (slot, self.last) = (done.number(), Vec::new()),
-            Piece::Handover => self.last = Vec::new(),
+            Piece::Begin | Piece::Handover => self.last = Vec::new(),
         }
         Some(Sent { sequence, kind, slot, records: &self.last, bytes })
     }

@@ -31,6 +31,11 @@ impl Machine for Counter {
         out.events.push(message.0[0]);
     }
 
+    fn on_link_lost(&mut self, _: Time, peer: SocketAddr, out: &mut Effects<Number, u8>) {
+        assert_eq!(peer, self.peer);
+        out.events.push(LOST);
+    }
+
     fn on_deadline(&mut self, now: Time, out: &mut Effects<Number, u8>) {
         out.sends.push((self.peer, Channel::Link, Number([self.next])));
         out.sends.push((self.peer, Channel::Datagram, Number([self.next + 100])));
@@ -42,6 +47,9 @@ impl Machine for Counter {
         self.at
     }
 }
+
+/// What is told of a link that is lost: between those of links and those of datagrams.
+const LOST: u8 = 255;
 
 fn address(node: u16) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 1000 + node))
@@ -119,4 +127,24 @@ fn the_same_seed_gives_the_same_trace_and_another_does_not() {
     };
     assert_eq!(hash(7), hash(7));
     assert_ne!(hash(7), hash(8));
+}
+
+#[test]
+fn a_link_that_breaks_loses_what_is_on_its_way_and_goes_on() {
+    let mut world = world(1);
+    world.run_until(at(100));
+    let mut before = links(&mut world).len();
+    let side = |node: usize| vec![node == 0, node == 1];
+    world.network.cut_one_way(side(0), side(1));
+    world.run_until(at(155));
+    world.break_link(1, 0);
+    let seen: Vec<u8> = world.observations().into_iter().map(|seen| seen.event).collect();
+    assert_eq!(seen.iter().filter(|event| **event == LOST).count(), 2, "both sides are told");
+    before += seen.iter().filter(|event| **event < 100).count();
+    world.run_until(at(205));
+    world.heal();
+    world.run_until(at(2_000));
+    let after = links(&mut world);
+    assert_eq!(before + after.len(), 100 - 5, "what was held back when the link broke is lost");
+    assert!(after.is_sorted() && after.last() == Some(&99));
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::super::super::{
-    Db, Deadline, Decimal, Entry, Hasher, Keyspace, KeyspaceConfig, NewValue, Parted, Slot, slot_of,
+    Db, Deadline, Decimal, Entry, Hasher, Keyspace, KeyspaceConfig, NewValue, Occupied, Parted, Slot, slot_of,
 };
 use super::super::*;
 
@@ -56,7 +56,7 @@ pub(super) struct Bench {
 }
 
 pub(super) fn terms() -> Terms {
-    Terms { hasher: Hasher::new([8, 9]), value_bytes_max: 64 << 20 }
+    Terms { hasher: Hasher::new([8, 9]), value_bytes_max: 64 << 20, databases_max: 16 }
 }
 
 /// A key: of the moving partition, in one of three slots, or of another.
@@ -101,7 +101,13 @@ impl Bench {
     }
 
     pub(super) fn begin(&mut self, epoch: u64) {
-        self.exports.borrow_mut().begin(PARTITION, epoch, self.now_ms);
+        self.exports.borrow_mut().begin(PARTITION, epoch);
+    }
+
+    /// Begins, up to the destination's answer.
+    pub(super) fn open(&mut self, epoch: u64) {
+        self.begin(epoch);
+        self.round();
     }
 
     pub(super) fn put(&mut self, db: u16, key: &[u8], value: NewValue<'_>, deadline: Deadline) {
@@ -110,11 +116,16 @@ impl Bench {
     }
 
     /// Does something to a key that is there.
-    pub(super) fn edit(&mut self, db: u16, key: &[u8], edit: impl FnOnce(super::super::super::Occupied<'_>)) {
+    pub(super) fn edit<R>(&mut self, db: u16, key: &[u8], edit: impl FnOnce(Occupied<'_>) -> R) {
         let key = self.source.key(key);
         if let Entry::Occupied(occupied) = self.source.entry(Db::new(db), key) {
             edit(occupied);
         }
+    }
+
+    pub(super) fn remove(&mut self, db: u16, key: &[u8]) {
+        let key = self.source.key(key);
+        self.source.remove(Db::new(db), &key);
     }
 
     pub(super) fn pump(&mut self, budget_bytes: usize) -> bool {
@@ -140,7 +151,7 @@ impl Bench {
     pub(super) fn acknowledge(&mut self, count: usize) {
         for _ in 0..count {
             let Some(ack) = self.acks.pop_front() else { return };
-            self.exports.borrow_mut().on_ack(&ack);
+            self.exports.borrow_mut().on_ack(&ack, self.now_ms);
         }
     }
 

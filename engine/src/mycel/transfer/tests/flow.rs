@@ -17,7 +17,7 @@ fn no_more_than_a_window_is_on_its_way() {
     for number in 0..40 {
         bench.put(0, &name(0, number), NewValue::Bytes(&vec![1; 100_000]), Deadline::None);
     }
-    bench.begin(1);
+    bench.open(1);
     while bench.pump(1) {}
     let sent: usize = bench.on_way.iter().map(|message| message_bytes(message.records.len())).sum();
     assert!(sent <= WINDOW_BYTES && sent > WINDOW_BYTES / 2, "{sent}");
@@ -35,10 +35,10 @@ fn long_values_travel_in_pieces() {
     let long: Vec<u8> = (0..3 << 20).map(|at: u32| at.to_le_bytes()[1]).collect();
     bench.put(0, &name(1, 1), NewValue::Bytes(&long), Deadline::At(START_MS * 3));
     bench.put(1, &name(1, 2), NewValue::Raw(&long), Deadline::None);
-    bench.begin(1);
+    bench.open(1);
     bench.pump(1);
-    bench.edit(0, &name(1, 1), |mut key| drop(key.append(&long)));
-    bench.edit(0, &name(1, 1), |mut key| drop(key.write_at(77, &long)));
+    bench.edit(0, &name(1, 1), |mut key| key.append(&long));
+    bench.edit(0, &name(1, 1), |mut key| key.write_at(77, &long));
     for _ in 0..100 {
         bench.pump(usize::MAX);
         for message in &bench.on_way {
@@ -61,7 +61,7 @@ fn an_export_that_is_behind_says_so_until_half_is_sent() {
     for number in 0..200 {
         bench.put(0, &name(2, number), NewValue::Bytes(&vec![2; 200_000]), Deadline::None);
     }
-    bench.begin(1);
+    bench.open(1);
     while bench.exports.borrow().export(PARTITION).unwrap().slots_done() == 0 {
         bench.pump(1);
     }
@@ -76,7 +76,8 @@ fn an_export_that_is_behind_says_so_until_half_is_sent() {
         bench.acknowledge(1);
         least = least.min(bench.exports.borrow().export(PARTITION).unwrap().pending_bytes());
     }
-    assert!(least <= PENDING_MAX_BYTES / 2 && least > PENDING_MAX_BYTES / 4, "{least}");
+    // Some of the snapshot may have been added in the same go.
+    assert!(least < PENDING_MAX_BYTES / 2 + (1 << 19) && least > PENDING_MAX_BYTES / 4, "{least}");
     assert!(bench.exports.borrow().export(PARTITION).unwrap().slots_done() < 16);
 }
 
@@ -87,13 +88,13 @@ fn a_move_ends_under_any_load() {
     for number in 0..100 {
         bench.put(0, &name(2, number), NewValue::Bytes(&vec![2; 200_000]), Deadline::None);
     }
-    bench.begin(1);
+    bench.open(1);
     let mut rounds = 0;
     while !bench.ready() {
         rounds += 1;
         assert!(rounds < 5_000, "it ends");
         while !bench.exports.borrow().is_behind(PARTITION) && !bench.ready() {
-            bench.edit(0, &name(2, 1), |mut key| drop(key.write_at(0, &[3; 100_000])));
+            bench.edit(0, &name(2, 1), |mut key| key.write_at(0, &[3; 100_000]));
             bench.put(0, &name(0, 1), NewValue::Bytes(&[9; 100_000]), Deadline::None);
             if bench.exports.borrow().export(PARTITION).unwrap().slots_done() == 0 {
                 break;
@@ -111,9 +112,17 @@ fn a_move_ends_under_any_load() {
 #[test]
 fn remaining_times_stay_though_clocks_differ() {
     const DAY_MS: i64 = 86_400_000;
-    for (ahead_ms, shift_ms) in
-        [(DAY_MS, DAY_MS), (-900_000, -900_000), (1_000, 0), (-1_000, 0), (1_001, 1_001)]
-    {
+    // What the destination is ahead, how long each way takes, and what comes of it.
+    for (ahead_ms, way_ms, shift_ms) in [
+        (DAY_MS, 0, DAY_MS),
+        (DAY_MS, 700, DAY_MS),
+        (-900_000, 0, -900_000),
+        (1_000, 0, 0),
+        (-1_000, 0, 0),
+        (1_001, 0, 1_001),
+        (0, 5_000, 0),
+        (900, 60_000, 0),
+    ] {
         let mut bench = Bench::new();
         bench.ahead_ms = ahead_ms;
         let at = |after_ms: u64| Some(START_MS + after_ms);
@@ -121,8 +130,13 @@ fn remaining_times_stay_though_clocks_differ() {
         bench.put(0, &name(0, 1), NewValue::Int(1), Deadline::None);
         bench.put(0, &name(0, 2), NewValue::Int(2), Deadline::At(u64::MAX));
         bench.begin(1);
-        bench.round();
-        assert_eq!(bench.imports.import(PARTITION).unwrap().shift_ms(), shift_ms);
+        bench.pump(usize::MAX);
+        assert_eq!(bench.on_way.len(), 1, "nothing goes before the clocks are known");
+        bench.now_ms += way_ms;
+        bench.deliver(1);
+        bench.now_ms += way_ms;
+        bench.acknowledge(1);
+        assert_eq!(bench.exports.borrow().export(PARTITION).unwrap().shift_ms(), shift_ms);
         bench.edit(0, &name(0, 1), |mut key| key.set_deadline(at(700)));
         let there = held_in(bench.complete());
         let deadline = |number: u16| there[&(0, name(0, number))].1;
@@ -138,9 +152,8 @@ fn message(sequence: u64, kind: TransferKind, records: &[u8]) -> TransferMessage
 
 fn begun() -> Imports {
     let mut imports = Imports::new(Terms { value_bytes_max: 1_000, ..terms() });
-    let now = START_MS.to_le_bytes();
-    let ack = imports.on_message(&message(100, TransferKind::Begin, &now), START_MS);
-    assert_eq!(ack, Ok(Some(Ack { partition: 7, epoch: 5, sequence: 100 })));
+    let ack = imports.on_message(&message(100, TransferKind::Begin, &[]), START_MS);
+    assert_eq!(ack, Ok(Some(Ack { partition: 7, epoch: 5, sequence: 100, now_ms: START_MS })));
     imports
 }
 
@@ -157,6 +170,7 @@ fn a_message_that_does_not_fit_voids_the_import() {
     let put = encoded(&Record::Put { db, key: &own, value: NewValue::Bytes(b"v"), deadline_ms: None });
     let foreign = encoded(&Record::Remove { db, key: &name(3, 1), cause: Cause::Deleted });
     let long = encoded(&Record::WriteAt { db, key: &own, offset: u64::MAX, bytes: b"x" });
+    let far = encoded(&Record::Swap { first: Db::new(16), second: db });
     let check = |bad: TransferMessage<'_>, expect: TransferError| {
         let mut imports = begun();
         imports.on_message(&message(101, TransferKind::Records, &put), START_MS).unwrap();
@@ -172,6 +186,7 @@ fn a_message_that_does_not_fit_voids_the_import() {
     check(message(102, kind, b"\x09\0\0"), TransferError::PeerBadRecords);
     check(message(102, kind, &put[..put.len() - 1]), TransferError::PeerBadRecords);
     check(message(102, kind, &foreign), TransferError::PeerForeignKey);
+    check(message(102, kind, &far), TransferError::PeerUnknownDatabase(Db::new(16)));
     check(message(102, kind, &long), TransferError::PeerValueTooLong { bytes: usize::MAX, max: 1_000 });
 }
 
@@ -185,16 +200,14 @@ fn a_message_of_an_earlier_attempt_harms_nothing() {
         assert_eq!(imports.on_message(&older, START_MS), other);
     }
     let ack = imports.on_message(&message(101, TransferKind::Handover, &[]), START_MS).unwrap();
-    assert_eq!(ack, Some(Ack { partition: 7, epoch: 5, sequence: 101 }));
+    assert_eq!(ack, Some(Ack { partition: 7, epoch: 5, sequence: 101, now_ms: START_MS }));
     let late = imports.on_message(&message(102, TransferKind::Handover, &[]), START_MS);
     assert_eq!(late, Err(TransferError::PeerAfterHandover));
 }
 
 #[test]
-fn a_begin_without_a_time_or_partition_is_refused() {
+fn a_begin_of_no_partition_is_refused() {
     let mut imports = Imports::new(terms());
-    let short = imports.on_message(&message(1, TransferKind::Begin, b"1234567"), START_MS);
-    assert_eq!(short, Err(TransferError::PeerBadRecords));
     let far = TransferMessage { partition: 1_024 + 7, ..message(1, TransferKind::Begin, &[0; 8]) };
     assert_eq!(imports.on_message(&far, START_MS), Err(TransferError::PeerForeignKey));
     assert!(imports.iter().next().is_none());
@@ -204,7 +217,7 @@ fn a_begin_without_a_time_or_partition_is_refused() {
 fn what_came_before_the_handover_is_not_given_out() {
     let mut bench = Bench::new();
     bench.put(0, &name(0, 0), NewValue::Int(0), Deadline::None);
-    bench.begin(1);
+    bench.open(1);
     bench.round();
     assert_eq!(bench.imports.import(PARTITION).unwrap().len(), 1);
     assert!(bench.imports.finish(PARTITION, 1).is_none(), "it is not complete");
@@ -215,21 +228,22 @@ fn what_came_before_the_handover_is_not_given_out() {
 #[test]
 fn a_late_acknowledgement_hands_nothing_over() {
     let mut bench = Bench::new();
-    bench.begin(1);
+    bench.open(1);
     bench.round();
     bench.exports.borrow_mut().hand_over(PARTITION);
     bench.pump(usize::MAX);
     bench.deliver(usize::MAX);
     let late = bench.acks.clone();
-    bench.begin(1);
+    bench.open(1);
     bench.pump(usize::MAX);
     bench.deliver(usize::MAX);
     assert!(!bench.imports.import(PARTITION).unwrap().is_complete());
     bench.exports.borrow_mut().hand_over(PARTITION);
     bench.pump(usize::MAX);
-    late.iter().for_each(|ack| bench.exports.borrow_mut().on_ack(ack));
+    late.iter().for_each(|ack| bench.exports.borrow_mut().on_ack(ack, START_MS));
     assert!(!bench.exports.borrow().export(PARTITION).unwrap().handed_over());
-    assert!(!bench.exports.borrow_mut().on_refused(late.back().unwrap()), "it is not of this attempt");
+    let marks = late.back().unwrap();
+    assert!(!bench.exports.borrow_mut().on_refused(PARTITION, marks.epoch, marks.sequence));
     bench.deliver(usize::MAX);
     bench.acknowledge(usize::MAX);
     assert!(bench.exports.borrow().export(PARTITION).unwrap().handed_over());
@@ -239,7 +253,7 @@ fn a_late_acknowledgement_hands_nothing_over() {
 fn after_the_handover_only_expiry_is_allowed() {
     let mut bench = Bench::new();
     bench.put(0, &name(0, 0), NewValue::Int(0), Deadline::At(START_MS + 1));
-    bench.begin(1);
+    bench.open(1);
     bench.round();
     assert!(!bench.exports.borrow().any_frozen());
     assert!(bench.exports.borrow_mut().hand_over(PARTITION));
@@ -259,9 +273,9 @@ fn a_refused_message_ends_the_export() {
     let mut bench = Bench::new();
     bench.begin(1);
     bench.pump(usize::MAX);
-    let first = bench.on_way.front().unwrap();
-    let marks = Ack { partition: 7, epoch: 1, sequence: first.sequence };
-    assert!(!bench.exports.borrow_mut().on_refused(&Ack { epoch: 2, ..marks }));
-    assert!(bench.exports.borrow_mut().on_refused(&marks));
+    let first = bench.on_way.front().unwrap().sequence;
+    assert!(!bench.exports.borrow_mut().on_refused(PARTITION, 2, first));
+    assert!(!bench.exports.borrow_mut().on_refused(PARTITION, 1, first + 1_000));
+    assert!(bench.exports.borrow_mut().on_refused(PARTITION, 1, first));
     assert!(bench.exports.borrow().is_empty());
 }

@@ -75,15 +75,15 @@ impl Run {
                 bench.put(db, &name(tag, number), NewValue::Int(value), deadline);
             }
             Step::Append(db, tag, number, bytes) => {
-                bench.edit(db, &name(tag, number), |mut key| drop(key.append(&bytes)));
+                bench.edit(db, &name(tag, number), |mut key| key.append(&bytes));
             }
             Step::WriteAt(db, tag, number, offset, bytes) => {
-                bench.edit(db, &name(tag, number), |mut key| drop(key.write_at(offset, &bytes)));
+                bench.edit(db, &name(tag, number), |mut key| key.write_at(offset, &bytes));
             }
             Step::SetDeadline(db, tag, number, at_ms) => {
                 bench.edit(db, &name(tag, number), |mut key| key.set_deadline(at_ms));
             }
-            Step::Remove(db, tag, number) => bench.edit(db, &name(tag, number), |key| key.remove()),
+            Step::Remove(db, tag, number) => bench.remove(db, &name(tag, number)),
             Step::Many(db, tag, from, count, len) => {
                 for number in from..from + count {
                     match len {
@@ -91,19 +91,23 @@ impl Run {
                             let value = vec![b'm'; len];
                             bench.put(db, &name(tag, number), NewValue::Bytes(&value), Deadline::Keep);
                         }
-                        None => bench.edit(db, &name(tag, number), |key| key.remove()),
+                        None => bench.remove(db, &name(tag, number)),
                     }
                 }
             }
             Step::Clear(db) => bench.source.clear(Db::new(db)),
             Step::Swap(first, second) => bench.source.swap(Db::new(first), Db::new(second)),
             Step::GrowDatabases(count) => bench.source.grow_databases(count),
-            Step::Expire(budget) => drop(bench.source.expire_due(budget)),
+            Step::Expire(budget) => {
+                bench.source.expire_due(budget);
+            }
             Step::Advance(by_ms) => {
                 bench.now_ms += by_ms;
                 bench.source.set_now(bench.now_ms);
             }
-            Step::Pump(budget) => drop(bench.pump(budget)),
+            Step::Pump(budget) => {
+                bench.pump(budget);
+            }
             Step::Deliver(count) => bench.deliver(count),
             Step::Acknowledge(count) => bench.acknowledge(count),
             Step::Restart | Step::Abort | Step::LinkLost => self.start_over(&step),
@@ -183,7 +187,7 @@ fn a_swap_in_the_middle_of_a_slot_loses_nothing() {
             bench.put(0, &name(0, number), NewValue::Bytes(&[b'a'; 700]), Deadline::None);
             bench.put(1, &name(0, number), NewValue::Bytes(&[b'b'; 700]), Deadline::At(START_MS * 2));
         }
-        bench.begin(1);
+        bench.open(1);
         for round in 0..rounds {
             bench.pump(1);
             bench.source.swap(Db::new(round % 2), Db::new(2));
@@ -198,7 +202,7 @@ fn a_swap_in_the_middle_of_a_slot_loses_nothing() {
 #[test]
 fn a_record_of_another_partition_is_not_sent() {
     let mut bench = Bench::new();
-    bench.begin(1);
+    bench.open(1);
     bench.round();
     let before = bench.exports.borrow().export(PARTITION).unwrap().pending_bytes();
     bench.put(0, &name(3, 1), NewValue::Int(1), Deadline::None);
