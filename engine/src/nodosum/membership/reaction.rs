@@ -1,6 +1,6 @@
 //! What the machine makes of foca's effects before they become its own: Lifeguard.
 
-use std::mem;
+use std::{iter, mem};
 
 use foca::{Foca, Message, OwnedNotification, State, Timer};
 use mycorrhizal_net::identity::NodeId;
@@ -26,6 +26,11 @@ impl Membership {
         let mut effects = mem::take(&mut self.effects);
         if input(&mut self.foca, &mut effects).is_err() {
             self.statistics.refused += 1;
+        }
+        if effects.notifications.iter().any(|told| matches!(told, OwnedNotification::Rejoin(_))) {
+            // Under a new identity foca rests until a datagram comes for it. If nobody is left to send one, it would
+            // never find that out; given anything to look at, it goes on.
+            self.foca.apply_many(iter::empty(), false, &mut effects).expect("nothing cannot be refused");
         }
         for (timer, after) in effects.timers.drain(..) {
             let patience = self.health.probe_factor();
