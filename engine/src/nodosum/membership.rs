@@ -126,7 +126,7 @@ pub struct Membership {
 #[derive(Debug)]
 enum Due {
     Foca(Timer<MemberIdentity>),
-    /// A suspicion of this node may be over: of its own timers the latest set one counts.
+    /// A suspicion of this node may be over.
     Suspicion(NodeId),
     /// Suspects are told again.
     Reminder,

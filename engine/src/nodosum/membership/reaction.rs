@@ -144,7 +144,10 @@ impl Membership {
 
     pub(super) fn on_suspicion_due(&mut self, local: Time, id: NodeId, out: &mut Outbox) {
         let Some(suspicion) = self.suspicions.get(&id) else { return };
-        if self.deadline(suspicion) > local {
+        let deadline = self.deadline(suspicion);
+        if deadline > local {
+            // Where there are more members now, there are more to ask.
+            self.schedule.push(deadline, Due::Suspicion(id));
             return;
         }
         if let Some(suspicion) = self.suspicions.remove(&id) {
