@@ -126,7 +126,7 @@ pub struct Membership {
 #[derive(Debug)]
 enum Due {
     Foca(Timer<MemberIdentity>),
-    /// A suspicion of this node may be over: of its own timers the latest set one counts.
+    /// A suspicion of this node may be over.
     Suspicion(NodeId),
     /// Suspects are told again.
     Reminder,
@@ -235,7 +235,9 @@ impl Membership {
             return;
         }
         self.note_answer(&front);
-        self.read_on(local, &front, rest, out);
+        if !self.read_on(local, &front, rest, out) {
+            return;
+        }
         let events = out.events.len();
         self.drive(local, out, |foca, effects| foca.handle_data(payload, effects));
         let is_news = out.events.iter().skip(events).any(|event| matches!(event, Event::MemberUp(_)));

@@ -131,3 +131,20 @@ fn replay(scenario: Scenario, options: &Options, seed: u64) -> String {
         options.nodes, options.changes, options.cut_minutes, options.seconds
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_that_replays_a_seed_says_what_was_run() {
+        let options = Options { nodes: 7, changes: 2, cut_minutes: 3, seconds: 4, ..Options::default() };
+        let command = replay(Scenario::Chaos, &options, 99);
+        let (_cargo, arguments) = command.split_once(" -- ").expect("cargo's arguments end");
+        let cli = Cli::try_parse_from(["sim"].into_iter().chain(arguments.split(' '))).expect("it is valid");
+        let Command::Gossip { scenario, options: parsed, seed, .. } = cli.command;
+        assert_eq!((scenario, seed), (Scenario::Chaos, Some(99)));
+        let options = Options { trace: Some("trace.txt".into()), ..options };
+        assert_eq!(format!("{parsed:?}"), format!("{options:?}"));
+    }
+}

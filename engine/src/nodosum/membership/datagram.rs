@@ -24,6 +24,20 @@ pub(super) fn notice(
     payload
 }
 
+/// Tells a node that another one lives under its id.
+pub(super) fn rumour(
+    source: &MemberIdentity,
+    refutation: u16,
+    target: &MemberIdentity,
+    other: &MemberIdentity,
+) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(3 * codec::IDENTITY_BYTES_MAX);
+    codec::put_front(source, refutation, target.tag(), &Message::Gossip, &mut payload);
+    payload.put_u16(1);
+    codec::put_member(&Member::alive(other.clone()), &mut payload);
+    payload
+}
+
 /// The updates and confirmations behind the front of a datagram. Stops at the first byte that makes no sense; foca, which
 /// reads the same bytes, refuses the datagram.
 pub(super) fn read_on(

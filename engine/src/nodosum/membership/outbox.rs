@@ -39,6 +39,7 @@ pub enum Event {
     /// The others took this node for dead. It goes on under the next incarnation, which its node is to persist. That
     /// gossip took it for dead does not say that the cluster gave its data to others: consensus does.
     SelfDeclaredDown(MemberIdentity),
-    /// Another node has the id of this one: a data directory was copied. One of the two has to stop.
+    /// Another node has the id of this one, at another address and in no earlier life: a data directory was copied, or
+    /// this one is an old copy. One of the two has to stop; while both run, each is taken for dead again and again.
     Twin(MemberIdentity),
 }

@@ -1,6 +1,6 @@
 //! What the machine makes of foca's effects before they become its own: Lifeguard.
 
-use std::mem;
+use std::{iter, mem};
 
 use foca::{Foca, Message, OwnedNotification, State, Timer};
 use mycorrhizal_net::identity::NodeId;
@@ -26,6 +26,11 @@ impl Membership {
         let mut effects = mem::take(&mut self.effects);
         if input(&mut self.foca, &mut effects).is_err() {
             self.statistics.refused += 1;
+        }
+        if effects.notifications.iter().any(|told| matches!(told, OwnedNotification::Rejoin(_))) {
+            // Under a new identity foca rests until a datagram comes for it. If nobody is left to send one, it would
+            // never find that out; given anything to look at, it goes on.
+            self.foca.apply_many(iter::empty(), false, &mut effects).expect("nothing cannot be refused");
         }
         for (timer, after) in effects.timers.drain(..) {
             let patience = self.health.probe_factor();
@@ -98,8 +103,8 @@ impl Membership {
         }
     }
 
-    /// Hears confirmations, and of twins.
-    pub(super) fn read_on(&mut self, local: Time, front: &Front, rest: &[u8], out: &mut Outbox) {
+    /// Hears confirmations, and of twins: whether of none.
+    pub(super) fn read_on(&mut self, local: Time, front: &Front, rest: &[u8], out: &mut Outbox) -> bool {
         let own = self.foca.identity().id;
         let (mut twins, mut confirmed) = (Vec::new(), Vec::new());
         let on_member = |member: &foca::Member<MemberIdentity>| {
@@ -108,27 +113,41 @@ impl Membership {
             }
         };
         datagram::read_on(&front.message, rest, on_member, |confirmation| confirmed.push(confirmation));
-        twins.iter().for_each(|twin| self.note_twin(twin, out));
+        let has_twin = twins.iter().filter(|twin| self.note_twin(twin, out)).count() > 0;
         for confirmation in confirmed {
             if self.heard.insert(confirmation) {
                 self.hasten(local, confirmation);
             }
         }
+        !has_twin
     }
 
-    /// A life of this node's id that is no life of this node.
-    pub(super) fn note_twin(&mut self, other: &MemberIdentity, out: &mut Outbox) {
+    /// Whether that life of this node's id is no life of this node.
+    pub(super) fn note_twin(&mut self, other: &MemberIdentity, out: &mut Outbox) -> bool {
         let own = self.foca.identity();
         let is_twin = other.address != own.address && other.incarnation >= own.incarnation;
         if is_twin && self.twin.as_ref() != Some(other) {
             self.twin = Some(other.clone());
             out.events.push(Event::Twin(other.clone()));
         }
+        is_twin
+    }
+
+    /// Two nodes under one id do not hear of each other, for everybody talks to the one that won last. So the other one
+    /// is told.
+    fn tell_of_twin(&self, told: &MemberIdentity, other: &MemberIdentity, out: &mut Outbox) {
+        if told.address != other.address {
+            let payload = datagram::rumour(self.foca.identity(), self.refutation, told, other);
+            out.datagrams.push(Datagram { to: told.address, payload });
+        }
     }
 
     pub(super) fn on_suspicion_due(&mut self, local: Time, id: NodeId, out: &mut Outbox) {
         let Some(suspicion) = self.suspicions.get(&id) else { return };
-        if self.deadline(suspicion) > local {
+        let deadline = self.deadline(suspicion);
+        if deadline > local {
+            // Where there are more members now, there are more to ask.
+            self.schedule.push(deadline, Due::Suspicion(id));
             return;
         }
         if let Some(suspicion) = self.suspicions.remove(&id) {
@@ -223,8 +242,13 @@ impl Membership {
             if front.source == *self.foca.identity() {
                 self.note_refutation(front.refutation);
             }
-            if let Message::Ping(number) = front.message {
-                self.note_probe(to, number, out);
+            match front.message {
+                Message::Ping(number) => self.note_probe(to, number, out),
+                Message::TurnUndead => {
+                    let other = self.foca.iter_members().find(|member| member.id().id == to.id);
+                    other.inspect(|other| self.tell_of_twin(to, other.id(), out));
+                }
+                _ => {}
             }
         }
         out.datagrams.push(Datagram { to: to.address, payload });
@@ -271,6 +295,7 @@ impl Membership {
                             if *next == after
                     );
                     if !is_told_next && self.foca.iter_members().any(|member| *member.id() == after) {
+                        self.tell_of_twin(&before, &after, out);
                         out.events.push(Event::MemberChanged { before, after });
                     }
                 }

@@ -55,6 +55,18 @@ fn a_twin_is_reported_once() {
 }
 
 #[test]
+fn two_nodes_with_one_id_hear_of_it() {
+    let mut lan = Lan::strangers(4);
+    let copy = MemberIdentity { address: node(3).address, ..node(2) };
+    lan.nodes[3] = Membership::new(lan.now, copy, Config::default(), 7);
+    (1..4).for_each(|index| lan.call(index, |member, now, out| member.join(now, &[node(0).address], out)));
+    lan.run_for(Duration::from_secs(1));
+    let hears = |index: usize| lan.events[index].iter().any(|event| matches!(event, Event::Twin(_)));
+    assert!(hears(2) || hears(3), "one of them is to stop");
+    assert_eq!(lan.nodes[0].live_count(), 3, "for the others they are one member");
+}
+
+#[test]
 fn an_earlier_life_elsewhere_and_an_echo_are_no_twins() {
     let mut lan = Lan::of(2);
     let earlier = MemberIdentity {

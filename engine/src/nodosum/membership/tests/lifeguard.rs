@@ -96,6 +96,21 @@ fn a_suspect_has_time_to_answer_after_a_pause_of_who_suspects() {
 }
 
 #[test]
+fn a_suspicion_ends_although_the_cluster_grew_meanwhile() {
+    let mut lan = Lan::strangers(3);
+    lan.call(1, |member, now, out| member.join(now, &[node(0).address], out));
+    lan.away.insert(1);
+    while lan.nodes[0].statistics().suspicions == 0 {
+        lan.run_for(Duration::from_millis(10));
+    }
+    // A third could confirm now, so there is more time; but it goes at once.
+    lan.call(2, |member, now, out| member.join(now, &[node(0).address], out));
+    lan.away.insert(2);
+    lan.run_for(Duration::from_secs(40));
+    assert_eq!((lan.state(0, 1), lan.state(0, 2)), (Some(MemberState::Down), Some(MemberState::Down)));
+}
+
+#[test]
 fn confirmations_shorten_a_suspicion() {
     let down_after = |confirmed: bool| {
         let mut lan = Lan::of(8);

@@ -70,6 +70,17 @@ fn who_is_taken_for_dead_goes_on_under_the_next_incarnation() {
 }
 
 #[test]
+fn who_begins_anew_among_the_dead_finds_out() {
+    let mut lan = Lan::of(3);
+    lan.away.extend([1, 2]);
+    let verdict = datagram(&node(1), node(0).tag(), &Message::TurnUndead, &[]);
+    lan.call(0, |member, now, out| member.on_datagram(now, &verdict, out));
+    assert_eq!(lan.nodes[0].identity().incarnation, Incarnation(2));
+    lan.run_for(Duration::from_secs(30));
+    assert_eq!((lan.state(0, 1), lan.state(0, 2)), (Some(MemberState::Down), Some(MemberState::Down)));
+}
+
+#[test]
 fn a_datagram_for_a_life_that_is_over_is_answered() {
     let mut lan = Lan::of(2);
     restart(&mut lan, 1, 2);

@@ -116,8 +116,8 @@ pub(super) fn chaos(options: &Options, seed: u64, trace: Trace, outcome: &mut Ou
     swarm.world.network.weather.loss = Weather::lan().loss;
     (0..options.nodes).for_each(|node| swarm.world.resume(node));
     for node in 0..options.nodes {
-        // Half of the dead stay dead.
-        if !swarm.is_present(node) && swarm.world.random.random() {
+        // Half of the dead stay dead, but not the first seed: nodes that know nobody else could not find each other.
+        if !swarm.is_present(node) && (swarm.world.random.random() || node == 0) {
             swarm.start(node, &seeds);
         }
     }
