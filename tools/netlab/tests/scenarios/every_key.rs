@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use mycorrhizal_tests::clock;
 use netlab::Cluster;
+use redis::Value;
 
 /// Enough for each of three nodes to own some of them.
 pub(crate) const KEYS: usize = 60;
@@ -14,9 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn write(cluster: &Cluster, node: usize, round: &str) -> redis::RedisResult<()> {
     let mut pipeline = redis::pipe();
     keys(round).for_each(|key| {
-        pipeline.set(key, round).ignore();
+        pipeline.set(key, round);
     });
-    pipeline.query(&mut connect(cluster, node)?)
+    ask(cluster, node, &pipeline).map(drop)
 }
 
 /// Reads at one node what was written in a round, and tells how many keys are as they were written.
@@ -25,18 +26,21 @@ pub(crate) fn read(cluster: &Cluster, node: usize, round: &str) -> redis::RedisR
     keys(round).for_each(|key| {
         pipeline.get(key);
     });
-    let values: Vec<Option<String>> = pipeline.query(&mut connect(cluster, node)?)?;
-    Ok(values.iter().filter(|value| value.as_deref() == Some(round)).count())
+    let expected = Value::BulkString(round.as_bytes().to_vec());
+    Ok(ask(cluster, node, &pipeline)?.iter().filter(|value| **value == expected).count())
+}
+
+/// Sends all at once and reads until the first that fails; a pipeline itself would wait out the time of each one
+/// behind it.
+fn ask(cluster: &Cluster, node: usize, pipeline: &redis::Pipeline) -> redis::RedisResult<Vec<Value>> {
+    let mut connection = cluster.try_connect(node)?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.send_packed_command(&pipeline.get_packed_pipeline())?;
+    (0..KEYS).map(|_| connection.recv_response()?.extract_error()).collect()
 }
 
 fn keys(round: &str) -> impl Iterator<Item = String> {
     (0..KEYS).map(move |key| format!("{round}:{key}"))
-}
-
-fn connect(cluster: &Cluster, node: usize) -> redis::RedisResult<redis::Connection> {
-    let connection = cluster.try_connect(node)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
-    Ok(connection)
 }
 
 /// Waits until some round that is written at each node is read at every node.
