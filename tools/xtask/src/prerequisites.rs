@@ -23,6 +23,14 @@ const FOR_TESTS: &[Program] = &[
     Program { name: "python3", package: "python3" },
 ];
 
+/// What the network lab needs. It runs as root alone, so that nobody else is asked to install this.
+const FOR_LAB: &[Program] = &[
+    Program { name: "ip", package: "iproute2" },
+    Program { name: "tc", package: "iproute2" },
+    Program { name: "nft", package: "nftables" },
+    Program { name: "nsenter", package: "util-linux" },
+];
+
 /// Debian's `redis-server` is this binary under another name. Its package would also start a service on port 6379,
 /// where `mycorrhizald` listens by default, so the binary is linked instead.
 const REDIS_SERVER_OF_TOOLS: &str = "/usr/bin/redis-check-rdb";
@@ -47,6 +55,9 @@ pub(crate) fn valgrind() -> Outcome {
 /// Everything the tests need.
 pub(crate) fn for_tests() -> Outcome {
     redis_server()?;
+    if is_root()? {
+        debian_packages(FOR_LAB)?;
+    }
     python_package(REDIS_PY).map(drop)
 }
 

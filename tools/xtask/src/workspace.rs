@@ -26,9 +26,14 @@ pub(crate) fn redis_server() -> PathBuf {
 
 /// A program of the release build, in cargo's target directory.
 pub(crate) fn built(name: &str) -> Outcome<PathBuf> {
+    built_in("release", name)
+}
+
+/// A program of the `release` or the `debug` build, in cargo's target directory.
+pub(crate) fn built_in(build: &str, name: &str) -> Outcome<PathBuf> {
     let metadata = shell::read(shell::cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
     let metadata: Value = serde_json::from_str(&metadata)
         .map_err(|error| Failure::Expectation(format!("cargo metadata: {error}")))?;
     let target = metadata["target_directory"].as_str().unwrap_or("target");
-    Ok(Path::new(target).join("release").join(name))
+    Ok(Path::new(target).join(build).join(name))
 }
