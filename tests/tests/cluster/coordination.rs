@@ -2,6 +2,7 @@
 
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::server::{Daemon, Server as _};
+use mycorrhizal_tests::wire::Reply;
 
 #[test]
 fn septa_are_the_same_on_all_nodes_and_keep_their_keys_apart() {
@@ -20,7 +21,7 @@ fn septa_are_the_same_on_all_nodes_and_keep_their_keys_apart() {
     let left = other.say("PTTL cart:7").as_integer();
     assert!((50_000..=60_000).contains(&left), "{left}");
     let full: Vec<_> =
-        (0..200).map(|number| one.say(&format!("SET more:{number} x"))).filter(|it| it.is_error()).collect();
+        (0..200).map(|number| one.say(&format!("SET more:{number} x"))).filter(Reply::is_error).collect();
     assert!(full.len() >= 100 && full[0].as_text().starts_with("OOM"), "{}", full.len());
     assert_eq!(other.say("SEPTUM DROP carts").as_text(), "OK");
     assert!(other.say("SEPTUM INFO carts").as_text().contains("no such septum"));

@@ -10,25 +10,25 @@ use redis::{Commands as _, ConnectionLike as _};
 const KEYS: usize = 200;
 
 /// Clients that increment counters through several nodes until they are stopped.
-pub struct Counting {
+pub(crate) struct Counting {
     stop: Arc<AtomicBool>,
     clients: Vec<JoinHandle<Counted>>,
 }
 
 /// What one client was told.
-pub struct Counted {
+pub(crate) struct Counted {
     client: usize,
     /// Increments that were acknowledged, by key.
     acknowledged: Vec<i64>,
     /// Increments of which nobody knows.
     unknown: Vec<i64>,
     /// Errors other than that.
-    pub errors: Vec<String>,
+    pub(crate) errors: Vec<String>,
 }
 
 impl Counting {
     /// Begins, with one client for each of these plain ports.
-    pub fn begin(ports: &[u16]) -> Self {
+    pub(crate) fn begin(ports: &[u16]) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let clients = ports.iter().enumerate().map(|(client, &port)| {
             let stop = Arc::clone(&stop);
@@ -39,7 +39,7 @@ impl Counting {
     }
 
     /// Ends it, and returns what the clients were told.
-    pub fn end(self) -> Vec<Counted> {
+    pub(crate) fn end(self) -> Vec<Counted> {
         self.stop.store(true, Ordering::Relaxed);
         self.clients.into_iter().map(|client| client.join().unwrap()).collect()
     }
@@ -55,7 +55,9 @@ fn count(client: usize, port: u16, stop: &AtomicBool) -> Counted {
         let keys: Vec<usize> = (0..16).map(|at| (next + at * 7) % KEYS).collect();
         next += 1;
         let mut pipe = redis::pipe();
-        keys.iter().for_each(|key| drop(pipe.incr(name(client, *key), 1)));
+        for key in &keys {
+            pipe.incr(name(client, *key), 1);
+        }
         let bytes = pipe.get_packed_pipeline();
         let replies = connection.req_packed_commands(&bytes, 0, keys.len());
         counted.take_note(&keys, replies);
@@ -80,12 +82,12 @@ impl Counted {
     }
 
     /// How many increments were acknowledged.
-    pub fn acknowledged(&self) -> i64 {
+    pub(crate) fn acknowledged(&self) -> i64 {
         self.acknowledged.iter().sum()
     }
 
     /// Holds it against what a node answers now: nothing is lost, and nothing was done twice.
-    pub fn check(&self, port: u16) {
+    pub(crate) fn check(&self, port: u16) {
         let mut connection =
             redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap().get_connection().unwrap();
         for key in 0..KEYS {

@@ -1,7 +1,7 @@
 //! Partitions move under load: nothing acknowledged is lost, nothing is done twice.
 
 use mycorrhizal_tests::cluster::Cluster;
-use mycorrhizal_tests::server::Server as _;
+use mycorrhizal_tests::server::{Daemon, Server as _};
 
 use crate::counting::{Counted, Counting};
 
@@ -16,7 +16,7 @@ fn check(counted: &[Counted], port: u16) {
 #[test]
 fn nodes_join_and_leave_under_load() {
     let mut cluster = Cluster::start(2);
-    let ports: Vec<u16> = cluster.nodes.iter().map(|node| node.port()).collect();
+    let ports: Vec<u16> = cluster.nodes.iter().map(Daemon::port).collect();
     let mut connection = cluster.nodes[0].connect();
     for number in 0..2_000 {
         connection.say(&format!("SET kept:{number} {number} EX 3600"));

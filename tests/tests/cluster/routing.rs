@@ -1,13 +1,13 @@
 //! Any node for any key; cluster clients go straight to the owning core.
 
 use mycorrhizal_tests::cluster::Cluster;
-use mycorrhizal_tests::server::Server as _;
+use mycorrhizal_tests::server::Server;
 use redis::Commands as _;
 
 #[test]
 fn any_node_serves_any_key_in_the_order_of_the_commands() {
     let cluster = Cluster::start(3);
-    let mut connections: Vec<_> = cluster.nodes.iter().map(|node| node.connect()).collect();
+    let mut connections: Vec<_> = cluster.nodes.iter().map(Server::connect).collect();
     for number in 0..300 {
         let connection = &mut connections[number % 3];
         assert_eq!(connection.say(&format!("SET key:{number} {number}")).as_text(), "OK");

@@ -1,8 +1,6 @@
 //! Sealed datagrams and beacons of `net::gossip`.
 
-use mycorrhizal_net::gossip::{
-    Beacon, BeaconError, DATAGRAM_BYTES_MAX, Key, KeyRing, Opener, PAYLOAD_BYTES_MAX, Sealer,
-};
+use mycorrhizal_net::gossip::{Beacon, DATAGRAM_BYTES_MAX, Key, KeyRing, Opener, PAYLOAD_BYTES_MAX, Sealer};
 use mycorrhizal_net::identity::{Incarnation, NodeId};
 
 /// Two bytes of position and one of change, for each change; then a payload, after a byte that says how many changes.
@@ -55,6 +53,6 @@ pub fn open(input: &[u8]) {
 /// Whatever is read as a beacon is what is read from its own bytes.
 pub fn beacon(input: &[u8]) {
     if let Ok(beacon) = Beacon::decode(input) {
-        assert_eq!(Beacon::decode(&beacon.encode()), Ok(beacon))
+        assert_eq!(Beacon::decode(&beacon.encode()), Ok(beacon));
     }
 }

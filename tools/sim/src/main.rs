@@ -142,7 +142,9 @@ mod tests {
         let command = replay(Scenario::Chaos, &options, 99);
         let (_cargo, arguments) = command.split_once(" -- ").expect("cargo's arguments end");
         let cli = Cli::try_parse_from(["sim"].into_iter().chain(arguments.split(' '))).expect("it is valid");
-        let Command::Gossip { scenario, options: parsed, seed, .. } = cli.command;
+        let Command::Gossip { scenario, options: parsed, seed, .. } = cli.command else {
+            panic!("the command line is that of another scenario")
+        };
         assert_eq!((scenario, seed), (Scenario::Chaos, Some(99)));
         let options = Options { trace: Some("trace.txt".into()), ..options };
         assert_eq!(format!("{parsed:?}"), format!("{options:?}"));

@@ -11,7 +11,8 @@ use super::*;
 use crate::hypha::clock;
 use crate::nodosum::rpc::{Bytes, CallFailed};
 use crate::nodosum::state::{
-    Candidate, ClusterState, CoreAddress, LeaseKind, LeaseName, MapChange, Ownership, Presence, Standing,
+    Candidate, ClusterState, CoreAddress, Lease, LeaseKind, LeaseName, MapChange, Ownership, Presence,
+    Standing,
 };
 
 /// How long a test waits for what must come.
@@ -239,7 +240,7 @@ fn a_leader_that_dies_is_replaced_and_what_it_owned_is_given_to_others() {
         lab.propose(number, ask).unwrap();
     }
     let name = LeaseName { class: LeaseKind::Election.class(), name: "billing".to_owned() };
-    let led = |state: &ClusterState| state.leases().find(&name).and_then(|lease| lease.leader());
+    let led = |state: &ClusterState| state.leases().find(&name).and_then(Lease::leader);
     let token = led(&lab.service(first).applied().borrow().state).unwrap().token;
 
     lab.kill(first);
