@@ -52,7 +52,7 @@ pub(crate) use endpoint::Endpoint;
 pub use endpoint::Endpoints;
 pub use engine::{Addresses, Engine, LeaveError, NotReady, Stopper};
 pub use handle::{BlockingHandle, CallError, Condition, Handle, SetOptions};
-pub(crate) use isolation::run_on_all;
+pub(crate) use isolation::{run_on_all, run_on_one};
 pub(crate) use mesh::Manner;
 pub use mycorrhizal_net::executor::{CoreError, CoreSet, CoreSetError};
 pub use start::StartError;

@@ -10,7 +10,7 @@ use mycorrhizal_net::resp::{Args, Reply, Value, number::parse_i64};
 use super::{Categories, Command, CommandError, Flags, Group, Run, Tip};
 use super::{bulks, unexpected};
 use crate::hypha::caller::PortKind;
-use crate::hypha::{Caller, Core, CoreId, Manner, PeerId, run_on_all};
+use crate::hypha::{Caller, Core, CoreId, Manner, PeerId, run_on_all, run_on_one};
 use crate::mycel::{Case, Db, SLOTS, ScanCursor, Slot, glob_match};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -183,7 +183,7 @@ fn flush(core: &Core, db: Db, mode: FlushMode) {
 /// Changes all that the caller sees, in one step.
 async fn on_visible(caller: &Caller, work: impl FnOnce(&Rc<Core>) + Send + Clone + 'static) {
     match caller.visible_cores()[..] {
-        [core] => caller.core.call(core, work).await,
+        [core] => run_on_one(&caller.core, core, work).await,
         _ => run_on_all(&caller.core, work).await,
     }
 }

@@ -103,7 +103,19 @@ const CROSS_SLOT: CommandError =
 
 /// Runs `work` on every core of the node while nothing else touches any data: SWAPDB, FLUSHALL.
 pub(crate) async fn run_on_all(core: &Rc<Core>, work: impl FnOnce(&Rc<Core>) + Send + Clone + 'static) {
-    let cores: Vec<CoreId> = core.node.cores().collect();
+    run_on(core, core.node.cores().collect(), work).await;
+}
+
+/// The same on one core: FLUSHALL by its own port. Nothing is flushed while a partition is being handed over.
+pub(crate) async fn run_on_one(
+    core: &Rc<Core>,
+    owner: CoreId,
+    work: impl FnOnce(&Rc<Core>) + Send + Clone + 'static,
+) {
+    run_on(core, vec![owner], work).await;
+}
+
+async fn run_on(core: &Rc<Core>, cores: Vec<CoreId>, work: impl FnOnce(&Rc<Core>) + Send + Clone + 'static) {
     let intents = Intents::take(core, cores.iter().map(|&owner| (owner, Scope::Everything)).collect()).await;
     core.call_all(&cores, work).await;
     intents.release(core).await;

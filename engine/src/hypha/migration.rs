@@ -24,7 +24,7 @@ use super::directory::PeerId;
 use super::intent::{Holder, Scope};
 use super::mesh::Letter;
 use crate::mycel::transfer::{Ack, Export, Exports, Imports, Terms, TransferKind, TransferMessage};
-use crate::mycel::{Hasher, Parted};
+use crate::mycel::{Db, Hasher, Parted};
 use crate::nodosum::state::{ClusterState, Command, CoreAddress, MapChange, Ownership, PartitionId};
 
 /// Bytes that a core sends in one turn at most.
@@ -133,7 +133,8 @@ impl Core {
 
     /// The map has changed: what this core has gained, lost, and is to send.
     pub(crate) fn follow_map(self: &Rc<Self>, before: &ClusterState, after: &ClusterState) {
-        if before.map().epoch() == after.map().epoch() {
+        // What the map says of an earlier life of the node is not about what this one has.
+        if before.map().epoch() == after.map().epoch() || !after.is_current(self.session()) {
             return;
         }
         let changed =
@@ -151,11 +152,10 @@ impl Core {
     /// One entry of the map has changed. Says whether commands that were held may run, here or elsewhere.
     fn follow_ownership(&self, partition: PartitionId, old: Ownership, new: Ownership) -> bool {
         let (me, at) = (Some(self.address()), partition.index());
-        let was_mine = self.has_partition(old);
+        let was_mine = old.owner == me;
+        // Between the two states the partition may have been lost, and given back empty.
+        let lost = was_mine && (new.owner != me || new.since != old.since);
         let mut released = false;
-        if new.owner == me && !was_mine {
-            self.take_over(at, old);
-        }
         let departs = new.owner == me && new.moving_to.is_some();
         let stays_the_same = self
             .migration
@@ -166,10 +166,13 @@ impl Core {
         if !stays_the_same {
             released = self.end_departure(at, new.owner == me);
         }
-        if was_mine && new.owner != me {
+        if lost {
             let parted = self.data.borrow_mut().keyspace.split_off(at);
             self.remains.borrow_mut().push(parted.into_remains());
             self.migration.moved_out.set(self.migration.moved_out.get() + 1);
+        }
+        if new.owner == me && (lost || !was_mine) {
+            self.take_over(at, old);
         }
         if let Some(to) = new.moving_to.filter(|_| departs && !stays_the_same) {
             self.begin_departure(at, new.epoch, self.directory.peer(to));
@@ -178,11 +181,6 @@ impl Core {
             self.migration.imports.borrow_mut().drop_partition(at);
         }
         released
-    }
-
-    /// Whether an entry of the map that this core knew made it the owner.
-    fn has_partition(&self, entry: Ownership) -> bool {
-        entry.owner == Some(self.address())
     }
 
     /// This core owns a partition from here on: with what has come of it.
@@ -295,11 +293,15 @@ impl Core {
     }
 
     fn step_departure(self: &Rc<Self>, partition: usize) -> bool {
-        let (behind, ready, frozen, handed_over) = {
+        let (behind, ready, frozen, handed_over, void) = {
             let exports = self.migration.exports.borrow();
             let Some(export) = exports.export(partition) else { return false };
-            (export.is_behind(), export.ready_to_hand_over(), export.is_frozen(), export.handed_over())
+            let (behind, ready) = (export.is_behind(), export.ready_to_hand_over());
+            (behind, ready, export.is_frozen(), export.handed_over(), export.is_void())
         };
+        if void {
+            return self.give_up_attempt(partition);
+        }
         let (hold, to, epoch) = {
             let departures = self.migration.departures.borrow();
             let Some(departure) = departures.get(&partition) else { return false };
@@ -324,6 +326,33 @@ impl Core {
             }
         }
         false
+    }
+
+    /// Nothing can come of an attempt: a septum was dropped while the partition was being handed over. Another is made,
+    /// unless the map is being asked already: what was dropped is dropped at the destination too.
+    fn give_up_attempt(&self, partition: usize) -> bool {
+        let (to, proposed) = {
+            let departures = self.migration.departures.borrow();
+            let Some(departure) = departures.get(&partition) else { return false };
+            let proposed = matches!(&departure.hold, Hold::Partition { proposed, .. } if proposed.get());
+            (departure.to, proposed)
+        };
+        if proposed {
+            return false;
+        }
+        self.end_export(partition, to, true);
+        self.try_later(partition);
+        let mut departures = self.migration.departures.borrow_mut();
+        let Some(departure) = departures.get_mut(&partition) else { return false };
+        let hold = std::mem::replace(&mut departure.hold, Hold::Nothing);
+        drop(departures);
+        self.release(&hold)
+    }
+
+    /// A database is no septum any more: what has come of it on its way here goes as well.
+    pub(crate) fn drop_staged(&self, db: Db) {
+        self.migration.imports.borrow_mut().clear(db);
+        self.migration.remains_to(self);
     }
 
     fn hold(&self, partition: usize) {

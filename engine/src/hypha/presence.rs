@@ -24,7 +24,8 @@ impl Core {
     /// Finds out whether the node may act in this turn.
     pub(crate) fn look_at_tenure(&self) {
         if let Some(cluster) = &self.node.cluster {
-            self.suspended.set(!cluster.tenure.holds(clock::since_boot()));
+            let version = self.directory.version();
+            self.suspended.set(!cluster.tenure.holds_for(clock::since_boot(), version));
         }
     }
 
@@ -56,6 +57,7 @@ impl Core {
         for dropped in before.catalogue().iter().filter(|septum| !is_kept(septum)) {
             let remains = data.keyspace.detach(dropped.db());
             self.remains.borrow_mut().push(remains);
+            self.drop_staged(dropped.db());
         }
         data.keyspace.grow_databases(state.catalogue().storage_len());
         data.set_policies(state.catalogue());

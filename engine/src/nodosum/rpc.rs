@@ -86,8 +86,8 @@ pub enum Proposed {
 /// Whether a sign of life was taken note of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Heard {
-    /// It was, by one that was the leader after it had come.
-    Yes,
+    /// It was, by one that was the leader after it had come, and whose state then had this version.
+    Yes(u64),
     /// It was, but the member counts as absent still.
     Absent,
     /// That life of the node is over, or it is no member.

@@ -141,6 +141,11 @@ impl Import {
         Ok(None)
     }
 
+    /// Empties a database of what has come.
+    pub(super) fn clear(&mut self, db: Db) -> Remains {
+        self.parted.clear(db)
+    }
+
     /// The partition.
     #[must_use]
     pub fn partition(&self) -> usize {

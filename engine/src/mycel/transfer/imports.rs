@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::database::Remains;
+use super::super::keyspace::Db;
 use super::super::parted::Parted;
 use super::import::{Import, Terms, TransferError};
 use super::{Ack, TransferKind, TransferMessage};
@@ -88,6 +89,12 @@ impl Imports {
         if let Some(import) = self.active.remove(&partition) {
             self.remains.push(import.finish().into_remains());
         }
+    }
+
+    /// Empties a database of all that has come: it is dropped on every core, at the same place of the log.
+    pub fn clear(&mut self, db: Db) {
+        let cleared = self.active.values_mut().map(|import| import.clear(db));
+        self.remains.extend(cleared);
     }
 
     /// The memory of all that has come, in bytes, but for what was dropped.

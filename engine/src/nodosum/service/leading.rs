@@ -63,7 +63,11 @@ impl Host {
                     _ if !leads => Heard::NotLeader(self.leader().filter(|leader| *leader != self.me())),
                     Some(member) if member.session() == session => {
                         self.leading.sessions.borrow_mut().on_alive(session, at);
-                        if member.presence == Presence::Present { Heard::Yes } else { Heard::Absent }
+                        if member.presence == Presence::Present {
+                            Heard::Yes(state.version())
+                        } else {
+                            Heard::Absent
+                        }
                     }
                     _ => Heard::SessionOver,
                 };

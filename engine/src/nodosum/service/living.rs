@@ -35,8 +35,8 @@ impl Host {
             self.caller().ask(leader, Rpc::Alive(self.session()), ALIVE_ANSWER).await.ok()
         };
         match heard {
-            Some(Heard::Yes) => {
-                self.tenure.extend(sent, clock::since_boot());
+            Some(Heard::Yes(version)) => {
+                self.tenure.extend(sent, clock::since_boot(), version);
                 self.report.send_if_modified(|status| !std::mem::replace(&mut status.acts, true));
                 return true;
             }

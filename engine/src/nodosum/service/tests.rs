@@ -217,7 +217,7 @@ fn three_nodes_found_a_cluster_and_a_fourth_joins_it() {
     });
     let state = lab.service(4).applied().borrow().state.clone();
     for (partition, entry) in state.map().iter() {
-        let Ownership { owner: Some(from), moving_to: Some(to), epoch: begun } = entry else { continue };
+        let Ownership { owner: Some(from), moving_to: Some(to), epoch: begun, .. } = entry else { continue };
         let finish = MapChange::FinishMove { partition, from, to, begun };
         lab.propose(4, Command::Map(vec![finish])).unwrap();
     }

@@ -34,6 +34,8 @@ pub struct Ownership {
     pub moving_to: Option<CoreAddress>,
     /// The epoch of the map at which this last changed.
     pub epoch: u64,
+    /// The epoch of the map at which it got its owner: one that lost it and got it again got it anew, and empty.
+    pub since: u64,
 }
 
 /// A change of the map. Each names what it starts from, so that one that was planned on an older map changes nothing.
@@ -128,7 +130,7 @@ impl PartitionMap {
         self.epoch += 1;
         let owners = shares.iter().flat_map(|(core, count)| std::iter::repeat_n(*core, *count));
         for (entry, owner) in self.partitions.iter_mut().zip(owners) {
-            *entry = Ownership { owner: Some(owner), moving_to: None, epoch: self.epoch };
+            *entry = Ownership { owner: Some(owner), moving_to: None, epoch: self.epoch, since: self.epoch };
         }
     }
 
@@ -141,27 +143,29 @@ impl PartitionMap {
         let (partition, next) = match change {
             MapChange::Assign { partition, to } => {
                 self.expect(partition, |entry| entry.owner.is_none())?;
-                (partition, Ownership { owner: Some(to), moving_to: None, epoch })
+                (partition, Ownership { owner: Some(to), moving_to: None, epoch, since: epoch })
             }
             MapChange::BeginMove { partition, from, to } => {
                 self.expect(partition, |entry| {
                     entry.owner == Some(from) && entry.moving_to.is_none() && from != to
                 })?;
-                (partition, Ownership { owner: Some(from), moving_to: Some(to), epoch })
+                let since = self.ownership(partition).since;
+                (partition, Ownership { owner: Some(from), moving_to: Some(to), epoch, since })
             }
             MapChange::FinishMove { partition, from, to, begun } => {
-                let begun_as = Ownership { owner: Some(from), moving_to: Some(to), epoch: begun };
-                self.expect(partition, |entry| *entry == begun_as)?;
-                (partition, Ownership { owner: Some(to), moving_to: None, epoch })
+                self.expect(partition, |entry| {
+                    entry.owner == Some(from) && entry.moving_to == Some(to) && entry.epoch == begun
+                })?;
+                (partition, Ownership { owner: Some(to), moving_to: None, epoch, since: epoch })
             }
             MapChange::AbortMove { partition, begun } => {
                 self.expect(partition, |entry| entry.moving_to.is_some() && entry.epoch == begun)?;
-                let owner = self.ownership(partition).owner;
-                (partition, Ownership { owner, moving_to: None, epoch })
+                let Ownership { owner, since, .. } = self.ownership(partition);
+                (partition, Ownership { owner, moving_to: None, epoch, since })
             }
             MapChange::Lose { partition, from } => {
                 self.expect(partition, |entry| entry.owner == Some(from))?;
-                (partition, Ownership { owner: None, moving_to: None, epoch })
+                (partition, Ownership { owner: None, moving_to: None, epoch, since: epoch })
             }
         };
         self.epoch = epoch;
@@ -196,9 +200,9 @@ mod tests {
         map.apply(MapChange::Assign { partition: P, to: A }).unwrap();
         map.apply(MapChange::BeginMove { partition: P, from: A, to: B }).unwrap();
         let begun = map.ownership(P).epoch;
-        assert_eq!(map.ownership(P), Ownership { owner: Some(A), moving_to: Some(B), epoch: 2 });
+        assert_eq!(map.ownership(P), Ownership { owner: Some(A), moving_to: Some(B), epoch: 2, since: 1 });
         map.apply(MapChange::FinishMove { partition: P, from: A, to: B, begun }).unwrap();
-        assert_eq!(map.ownership(P), Ownership { owner: Some(B), moving_to: None, epoch: 3 });
+        assert_eq!(map.ownership(P), Ownership { owner: Some(B), moving_to: None, epoch: 3, since: 3 });
         assert_eq!(
             map.apply(MapChange::FinishMove { partition: P, from: A, to: B, begun }),
             Err(StaleChange)
