@@ -5,6 +5,7 @@
 //! no fault between hosts stands between the scenario and the node that it asks.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use mycorrhizal_tests::clock;
 use mycorrhizal_tests::server::daemon_binary;
+use redis::{IntoConnectionInfo as _, RedisConnectionInfo};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -160,14 +162,26 @@ impl Cluster {
     /// Kills a node (SIGKILL); its directory stays.
     pub fn kill(&mut self, node: usize) {
         self.process(node).kill();
-        self.nodes[node] = None;
+        self.bury(node);
     }
 
     /// Asks a node to end (SIGTERM) and returns how it did; its directory stays.
     pub fn terminate(&mut self, node: usize) -> ExitStatus {
         let status = self.process(node).terminate();
-        self.nodes[node] = None;
+        self.bury(node);
         status
+    }
+
+    /// The kernel tears down the rings of a process, and the sockets in them, after the process has been waited for.
+    fn bury(&mut self, node: usize) {
+        self.nodes[node] = None;
+        let host = self.lab.host(node);
+        let at = |port| SocketAddr::from((host.address(), port));
+        clock::wait_for("the ports of a node that ended", || {
+            let listeners = [PORT, LINK_PORT].map(|port| host.tcp_listen(at(port)));
+            let free = listeners.iter().all(Result::is_ok) && host.udp(at(GOSSIP_PORT)).is_ok();
+            free.then_some(())
+        });
     }
 
     /// Starts a node that is not running, with the directory that it had. It may take its peers to become ready, so
@@ -272,7 +286,10 @@ impl Cluster {
     /// # Errors
     /// What connecting comes to.
     pub fn connect_from(&self, host: usize, node: usize) -> redis::RedisResult<redis::Connection> {
-        let client = redis::Client::open(format!("redis://{}:{PORT}/", self.lab.host(node).address()))?;
+        let at = format!("redis://{}:{PORT}/", self.lab.host(node).address());
+        // Its first command would be waited for without a time-out.
+        let nameless = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let client = redis::Client::open(at.into_connection_info()?.set_redis_settings(nameless))?;
         self.lab.host(host).enter(|| client.get_connection_with_timeout(CONNECT_TIMEOUT))
     }
 
