@@ -10,6 +10,7 @@
 //! The map alone says who owns a partition. Until it names the destination the source answers for it, and what it has
 //! acknowledged is there; from the hand-over on it answers nobody until the map has spoken.
 
+mod arrival;
 mod letter;
 
 use std::cell::{Cell, RefCell};
@@ -23,8 +24,8 @@ use super::core::Core;
 use super::directory::PeerId;
 use super::intent::{Holder, Scope};
 use super::mesh::Letter;
-use crate::mycel::transfer::{Ack, Export, Exports, Imports, Terms, TransferKind, TransferMessage};
-use crate::mycel::{Db, Hasher, Parted};
+use crate::mycel::Hasher;
+use crate::mycel::transfer::{Ack, Export, Exports, Imports, Terms, TransferMessage};
 use crate::nodosum::state::{ClusterState, Command, CoreAddress, MapChange, Ownership, PartitionId};
 
 /// Bytes that a core sends in one turn at most.
@@ -183,18 +184,6 @@ impl Core {
         released
     }
 
-    /// This core owns a partition from here on: with what has come of it.
-    fn take_over(&self, partition: usize, old: Ownership) {
-        let came = self.migration.imports.borrow_mut().finish(partition, old.epoch);
-        if let Some(parted) = came {
-            let before: Parted = self.data.borrow_mut().keyspace.graft(parted);
-            self.remains.borrow_mut().push(before.into_remains());
-            self.migration.moved_in.set(self.migration.moved_in.get() + 1);
-        } else if old.owner.is_some() && old.moving_to == Some(self.address()) {
-            tracing::error!(partition, "a partition came to this core and did not come whole: it is empty");
-        }
-    }
-
     fn begin_departure(&self, partition: usize, epoch: u64, to: PeerId) {
         let departure = Departure { to, epoch, not_before: None, hold: Hold::Nothing };
         self.migration.departures.borrow_mut().insert(partition, departure);
@@ -349,12 +338,6 @@ impl Core {
         self.release(&hold)
     }
 
-    /// A database is no septum any more: what has come of it on its way here goes as well.
-    pub(crate) fn drop_staged(&self, db: Db) {
-        self.migration.imports.borrow_mut().clear(db);
-        self.migration.remains_to(self);
-    }
-
     fn hold(&self, partition: usize) {
         let holder = Holder { core: self.id, number: self.next_holder() };
         let granted = Rc::new(Cell::new(false));
@@ -396,39 +379,6 @@ impl Core {
         }
     }
 
-    /// A step of a move has come.
-    pub(crate) fn on_transfer(self: &Rc<Self>, from: PeerId, message: &TransferMessage<'_>) {
-        let now_ms = self.now_ms();
-        let TransferMessage { partition, epoch, sequence, .. } = *message;
-        let mark = Ack { partition, epoch, sequence, now_ms };
-        let partition = usize::from(message.partition);
-        if message.kind == TransferKind::Abort && self.migration.exports.borrow().export(partition).is_some()
-        {
-            return self.on_transfer_refused(&mark);
-        }
-        if !self.expects(from, message) {
-            return self.send_transfer_answer(from, TransferAnswer::Refused(mark));
-        }
-        let taken = self.migration.imports.borrow_mut().on_message(message, now_ms);
-        self.migration.remains_to(self);
-        match taken {
-            Ok(Some(ack)) => self.send_transfer_answer(from, TransferAnswer::Ack(ack)),
-            Ok(None) => {}
-            Err(error) => {
-                tracing::debug!(partition, %error, "a step of a move was refused");
-                self.send_transfer_answer(from, TransferAnswer::Refused(mark));
-            }
-        }
-    }
-
-    /// Whether the map moves a partition here, from this sender, by this epoch.
-    fn expects(&self, from: PeerId, message: &TransferMessage<'_>) -> bool {
-        let entry = self.directory.state().map().ownership(PartitionId(message.partition));
-        entry.moving_to == Some(self.address())
-            && entry.owner == Some(self.directory.address(from))
-            && entry.epoch == message.epoch
-    }
-
     /// The clock of the destination is off by so much, as the answer to the first step has shown.
     fn note_shift(&self, partition: usize, shift_ms: i64) {
         tracing::warn!(
@@ -436,16 +386,6 @@ impl Core {
             ahead_ms = shift_ms,
             "the clocks of two nodes differ: times to live are kept, points in time are not"
         );
-    }
-
-    fn send_transfer_answer(&self, to: PeerId, answer: TransferAnswer) {
-        match self.directory.local(to) {
-            Some(core) => {
-                let call = Box::new(move |core: &Rc<Core>| core.on_transfer_answer(answer));
-                self.outboxes.borrow_mut().mail(core).calls.push(call);
-            }
-            None => self.outboxes.borrow_mut().mail(to).letters.push(Letter::TransferAnswer(answer)),
-        }
     }
 
     /// The destination has answered a step.
