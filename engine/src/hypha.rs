@@ -14,7 +14,6 @@ mod batch;
 mod builder;
 mod call;
 pub(crate) mod caller;
-pub(crate) mod clock;
 mod cluster;
 mod connection;
 pub(crate) mod core;

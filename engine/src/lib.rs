@@ -36,6 +36,7 @@
 //! | [`nodosum`] | what nodes agree on: who is a member |
 //! | [`command`] | commands as data, and their functions |
 
+mod clock;
 pub mod command;
 pub mod hypha;
 pub mod mycel;

@@ -7,7 +7,7 @@ mod member;
 mod septum;
 mod service;
 
-use super::{Command, CommandError, Flags, Group, Run};
+use super::{Command, CommandError, Flags, Group, Run, argument};
 use crate::nodosum::service::ProposeError;
 
 /// The commands of this group.
@@ -61,7 +61,5 @@ fn text(bytes: &[u8]) -> Result<String, CommandError> {
 
 /// An argument that is a number, not below zero.
 fn number(bytes: &[u8]) -> Result<u64, CommandError> {
-    mycorrhizal_net::resp::number::parse_i64(bytes)
-        .and_then(|number| u64::try_from(number).ok())
-        .ok_or(CommandError::NotInteger)
+    u64::try_from(argument::integer(bytes)?).map_err(|_| CommandError::NotInteger)
 }

@@ -24,8 +24,25 @@ pub(super) struct PendingAnswer {
 }
 
 /// Stands in requests that are not run by their function but as a client's would be.
-fn never_applied(_: &mut DataContext<'_>, _: Args<'_>, _: &mut Reply<'_>) -> Result<(), CommandError> {
+pub(super) fn never_applied(
+    _: &mut DataContext<'_>,
+    _: Args<'_>,
+    _: &mut Reply<'_>,
+) -> Result<(), CommandError> {
     Err(CommandError::Text("ERR a request of another node was run as what it is not"))
+}
+
+/// A command that another node is to run.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'a> {
+    /// Its row.
+    pub(crate) row: &'static Row,
+    /// As whose.
+    pub(crate) manner: Manner,
+    /// What it needs to know of the connection.
+    pub(crate) context: RequestContext,
+    /// Its name and arguments.
+    pub(crate) args: &'a [&'a [u8]],
 }
 
 /// What a call from another core is answered by.
@@ -48,30 +65,15 @@ impl<R: Send + 'static> Answerer<R> {
 }
 
 impl Core {
-    /// Has a command run by a core of another node, `manner` says as whose, and returns its reply as it came.
-    pub(crate) async fn ask(
-        &self,
-        peer: PeerId,
-        manner: Manner,
-        context: RequestContext,
-        row: &'static Row,
-        args: &[&[u8]],
-    ) -> Vec<u8> {
-        let key = self.send_ask(peer, manner, context, row, args);
+    /// Has a command run by a core of another node and returns its reply as it came.
+    pub(crate) async fn ask(&self, peer: PeerId, question: Question<'_>) -> Vec<u8> {
+        let key = self.send_question(peer, question);
         self.answer(key).await
     }
 
     /// Has a command run by several nodes at once; the replies stand in the order of `peers`.
-    pub(crate) async fn ask_all(
-        &self,
-        peers: &[PeerId],
-        manner: Manner,
-        context: RequestContext,
-        row: &'static Row,
-        args: &[&[u8]],
-    ) -> Vec<Vec<u8>> {
-        let keys: Vec<usize> =
-            peers.iter().map(|peer| self.send_ask(*peer, manner, context, row, args)).collect();
+    pub(crate) async fn ask_all(&self, peers: &[PeerId], question: Question<'_>) -> Vec<Vec<u8>> {
+        let keys: Vec<usize> = peers.iter().map(|peer| self.send_question(*peer, question)).collect();
         let mut replies = Vec::with_capacity(keys.len());
         for key in keys {
             replies.push(self.answer(key).await);
@@ -79,14 +81,8 @@ impl Core {
         replies
     }
 
-    fn send_ask(
-        &self,
-        peer: PeerId,
-        manner: Manner,
-        context: RequestContext,
-        row: &'static Row,
-        args: &[&[u8]],
-    ) -> usize {
+    fn send_question(&self, peer: PeerId, question: Question<'_>) -> usize {
+        let Question { row, manner, context, args } = question;
         let key = self.answers.borrow_mut().insert(PendingAnswer::default());
         let piece = u32::try_from(key).expect("answers that are awaited are fewer than 2^32");
         let ticket = Ticket { gather: Ticket::ASKED, piece };

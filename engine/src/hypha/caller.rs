@@ -6,6 +6,7 @@ use std::rc::Rc;
 use mycorrhizal_net::resp::{Decoder, Protocol, ReplyLimits, Value};
 use mycorrhizal_net::ring::Connection;
 
+use super::call::Question;
 use super::core::Core;
 use super::directory::{CoreId, PeerId};
 use super::mesh::{Manner, RequestContext};
@@ -175,15 +176,13 @@ impl Caller {
         manner: Manner,
         args: &[&[u8]],
     ) -> Result<Value, CommandError> {
-        let (row, context) = self.question(args);
-        decode(&self.core.ask(peer, manner, context, row, args).await)
+        decode(&self.core.ask(peer, self.question(manner, args)).await)
     }
 
     /// Has a command run by every other node that this caller sees, each for itself.
     pub(crate) async fn ask_nodes(&self, args: &[&[u8]]) -> Result<Vec<Value>, CommandError> {
-        let (row, context) = self.question(args);
-        let peers = self.visible_nodes();
-        let replies = self.core.ask_all(&peers, Manner::OfNode, context, row, args).await;
+        let question = self.question(Manner::OfNode, args);
+        let replies = self.core.ask_all(&self.visible_nodes(), question).await;
         replies.iter().map(|reply| decode(reply)).collect()
     }
 
@@ -198,10 +197,11 @@ impl Caller {
         }
     }
 
-    fn question(&self, args: &[&[u8]]) -> (&'static Row, RequestContext) {
+    fn question<'a>(&self, manner: Manner, args: &'a [&'a [u8]]) -> Question<'a> {
         let row = args.first().and_then(|name| table::find(name)).expect("what is asked is a command");
         let context = self.session.borrow().request_context();
-        (row, RequestContext { protocol: Protocol::Resp3, ..context })
+        let context = RequestContext { protocol: Protocol::Resp3, ..context };
+        Question { row, manner, context, args }
     }
 
     /// Key of its gather in the core, made at first use.

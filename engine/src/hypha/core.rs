@@ -295,9 +295,9 @@ impl Core {
         if !due || !self.active_expiry.get() || now < self.expire_after.get() {
             return;
         }
-        let started = super::clock::monotonic();
+        let started = crate::clock::monotonic();
         while data.keyspace.expire_due(EXPIRE_KEYS).count == EXPIRE_KEYS {
-            if super::clock::monotonic() - started > UPKEEP_BUDGET {
+            if crate::clock::monotonic() - started > UPKEEP_BUDGET {
                 return;
             }
         }
@@ -307,11 +307,11 @@ impl Core {
     /// Frees, within the budget of a turn, what was detached to be freed later.
     fn free_remains(&self) {
         let mut remains = self.remains.borrow_mut();
-        let started = super::clock::monotonic();
+        let started = crate::clock::monotonic();
         while let Some(last) = remains.last_mut() {
             if !last.free_some() {
                 remains.pop();
-            } else if super::clock::monotonic() - started > UPKEEP_BUDGET {
+            } else if crate::clock::monotonic() - started > UPKEEP_BUDGET {
                 return;
             }
         }
@@ -327,7 +327,7 @@ impl Core {
 
     /// Takes note of the time, and of what `maxmemory` leaves.
     pub(crate) fn begin_turn(&self) {
-        let now_ms = super::clock::unix_ms();
+        let now_ms = crate::clock::unix_ms();
         self.now_ms.set(now_ms);
         self.data.borrow_mut().keyspace.set_now(now_ms);
         self.counters().sample(now_ms, || self.node.used_bytes());

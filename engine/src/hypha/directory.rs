@@ -85,12 +85,15 @@ impl Directory {
 
     /// Sees another state from here on.
     pub(crate) fn set_state(&self, state: Arc<ClusterState>) {
-        for (partition, entry) in state.map().iter() {
-            let owner = entry.owner.map_or(PeerId::NOBODY, |owner| self.peer(owner));
-            self.owners[partition.index()].set(owner);
+        // Most changes of the state are not about who owns what.
+        if state.map().epoch() != self.state.borrow().map().epoch() {
+            for (partition, entry) in state.map().iter() {
+                let owner = entry.owner.map_or(PeerId::NOBODY, |owner| self.peer(owner));
+                self.owners[partition.index()].set(owner);
+            }
+            self.owned.set(self.owners.iter().filter(|owner| owner.get() == self.core).count());
         }
         self.version.set(state.version());
-        self.owned.set(self.owners.iter().filter(|owner| owner.get() == self.core).count());
         *self.state.borrow_mut() = state;
     }
 

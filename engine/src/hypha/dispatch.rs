@@ -107,14 +107,14 @@ impl Caller {
                 self.settle_into(&mut bytes).await;
             }
             Run::Session(function) => {
-                let started = super::clock::monotonic();
+                let started = crate::clock::monotonic();
                 let protocol = self.session.borrow().protocol;
                 let result = function(self, args, &mut Reply::new(&mut bytes, protocol));
                 self.finish(row, result, &mut bytes);
                 self.core.record(row, args, started.elapsed(), Some(self));
             }
             Run::Node(function) => {
-                let started = super::clock::monotonic();
+                let started = crate::clock::monotonic();
                 let protocol = self.session.borrow().protocol;
                 let result = function(self, args, &mut Reply::new(&mut bytes, protocol)).await;
                 self.finish(row, result, &mut bytes);

@@ -123,13 +123,7 @@ impl Engine {
             return Err(LeaveError::Last);
         }
         service.propose(Command::Stand { node, standing: Standing::Draining }).await?;
-        let owns = |state: &ClusterState| {
-            state
-                .map()
-                .iter()
-                .any(|(_, entry)| [entry.owner, entry.moving_to].iter().flatten().any(|end| end.node == node))
-        };
-        while owns(&applied.borrow_and_update().state) {
+        while applied.borrow_and_update().state.map().involving(node).next().is_some() {
             if applied.changed().await.is_err() {
                 return Err(LeaveError::Refused(ProposeError::Stopping));
             }

@@ -12,9 +12,9 @@ use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Datagram, Datagrams};
 use mycorrhizal_net::socket::{MulticastSockets, multicast_sockets};
 
-use super::clock;
 use super::cluster::Cluster;
 use super::core::Core;
+use crate::clock;
 use crate::nodosum::membership::{Config, Event, MemberState, Outbox};
 use crate::nodosum::{MemberIdentity, Membership, Time};
 

@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use mycorrhizal_net::resp::{Args, Reply};
 
+use super::call::Question;
 use super::core::Core;
 use super::directory::{CoreId, PeerId};
 use super::intent::{Holder, Scope};
@@ -48,7 +49,8 @@ pub(crate) async fn run(
             Owners::Here(owners) => owners,
             Owners::There(peer) => {
                 let args: Vec<&[u8]> = args.iter().collect();
-                out.extend(core.ask(peer, Manner::OfNode, context, row, &args).await);
+                let question = Question { row, manner: Manner::OfNode, context, args: &args };
+                out.extend(core.ask(peer, question).await);
                 return Ok(());
             }
         };

@@ -60,6 +60,15 @@ struct Departure {
     hold: Hold,
 }
 
+/// Who is told that an attempt has ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    /// The destination, which holds what has come.
+    Destination,
+    /// Nobody: the destination knows, or cannot be reached.
+    Nobody,
+}
+
 /// What a departure keeps from running.
 #[derive(Clone)]
 enum Hold {
@@ -202,16 +211,16 @@ impl Core {
     /// A departure is over, one way or the other. Says whether it held commands.
     fn end_departure(&self, partition: usize, stays: bool) -> bool {
         let Some(departure) = self.migration.departures.borrow_mut().remove(&partition) else { return false };
-        self.end_export(partition, departure.to, stays);
+        let tell = if stays { Tell::Destination } else { Tell::Nobody };
+        self.end_export(partition, departure.to, tell);
         self.release(&departure.hold)
     }
 
-    fn end_export(&self, partition: usize, to: PeerId, tell: bool) {
+    fn end_export(&self, partition: usize, to: PeerId, tell: Tell) {
         let mut exports = self.migration.exports.borrow_mut();
-        if tell {
-            exports.abort(partition, |message| self.send_transfer(to, &message));
-        } else {
-            exports.end(partition);
+        match tell {
+            Tell::Destination => exports.abort(partition, |message| self.send_transfer(to, &message)),
+            Tell::Nobody => drop(exports.end(partition)),
         }
         if exports.is_empty() {
             self.data.borrow_mut().keyspace.set_sink(None);
@@ -289,7 +298,9 @@ impl Core {
             (behind, ready, export.is_frozen(), export.handed_over(), export.is_void())
         };
         if void {
-            return self.give_up_attempt(partition);
+            // A septum was dropped while the partition was being handed over.
+            self.fail_attempt(partition, Tell::Destination);
+            return false;
         }
         let (hold, to, epoch) = {
             let departures = self.migration.departures.borrow();
@@ -315,27 +326,6 @@ impl Core {
             }
         }
         false
-    }
-
-    /// Nothing can come of an attempt: a septum was dropped while the partition was being handed over. Another is made,
-    /// unless the map is being asked already: what was dropped is dropped at the destination too.
-    fn give_up_attempt(&self, partition: usize) -> bool {
-        let (to, proposed) = {
-            let departures = self.migration.departures.borrow();
-            let Some(departure) = departures.get(&partition) else { return false };
-            let proposed = matches!(&departure.hold, Hold::Partition { proposed, .. } if proposed.get());
-            (departure.to, proposed)
-        };
-        if proposed {
-            return false;
-        }
-        self.end_export(partition, to, true);
-        self.try_later(partition);
-        let mut departures = self.migration.departures.borrow_mut();
-        let Some(departure) = departures.get_mut(&partition) else { return false };
-        let hold = std::mem::replace(&mut departure.hold, Hold::Nothing);
-        drop(departures);
-        self.release(&hold)
     }
 
     fn hold(&self, partition: usize) {
@@ -389,7 +379,7 @@ impl Core {
     }
 
     /// The destination has answered a step.
-    pub(crate) fn on_transfer_answer(&self, answer: TransferAnswer) {
+    pub(crate) fn on_transfer_answer(self: &Rc<Self>, answer: TransferAnswer) {
         match answer {
             TransferAnswer::Ack(ack) => {
                 let partition = usize::from(ack.partition);
@@ -406,48 +396,39 @@ impl Core {
         }
     }
 
-    fn on_transfer_refused(&self, mark: &Ack) {
+    fn on_transfer_refused(self: &Rc<Self>, mark: &Ack) {
         let partition = usize::from(mark.partition);
-        if self.migration.exports.borrow_mut().on_refused(partition, mark.epoch, mark.sequence) {
-            self.try_later(partition);
+        let refused = self.migration.exports.borrow_mut().on_refused(partition, mark.epoch, mark.sequence);
+        if refused {
+            self.fail_attempt(partition, Tell::Nobody);
         }
     }
 
-    /// An attempt has failed. What it held may run, unless the map may have spoken meanwhile.
-    fn try_later(&self, partition: usize) {
-        let at = self.ring.now() + AGAIN;
-        let mut departures = self.migration.departures.borrow_mut();
-        let Some(departure) = departures.get_mut(&partition) else { return };
-        let proposed = matches!(&departure.hold, Hold::Partition { proposed, .. } if proposed.get());
-        if !proposed {
-            departure.not_before = Some(at);
-        }
-    }
-
-    /// A link has ended: attempts over it begin anew, unless all had arrived and the map is being asked.
+    /// A link has ended: attempts over it begin anew, unless all had arrived.
     pub(crate) fn on_transfer_link_down(self: &Rc<Self>, peer: PeerId) {
+        let has_arrived =
+            |partition| self.migration.exports.borrow().export(partition).is_some_and(Export::handed_over);
         let affected: Vec<usize> = {
             let departures = self.migration.departures.borrow();
-            departures.iter().filter(|(_, it)| it.to == peer).map(|(partition, _)| *partition).collect()
+            let to_peer = departures.iter().filter(|(_, departure)| departure.to == peer);
+            to_peer.map(|(partition, _)| *partition).filter(|partition| !has_arrived(*partition)).collect()
         };
-        for partition in affected {
-            let handed_over =
-                self.migration.exports.borrow().export(partition).is_some_and(Export::handed_over);
-            if !handed_over {
-                self.end_export(partition, peer, false);
-                self.try_later(partition);
-                self.let_go(partition);
-            }
-        }
+        affected.into_iter().for_each(|partition| self.fail_attempt(partition, Tell::Nobody));
     }
 
-    /// Lets the commands run that an attempt held which has failed.
-    fn let_go(self: &Rc<Self>, partition: usize) {
-        let hold = {
+    /// An attempt has failed: another is made in a while, and what it held may run meanwhile. Unless the map is being
+    /// asked already: then only the map knows.
+    fn fail_attempt(self: &Rc<Self>, partition: usize, tell: Tell) {
+        let (to, hold) = {
             let mut departures = self.migration.departures.borrow_mut();
             let Some(departure) = departures.get_mut(&partition) else { return };
-            std::mem::replace(&mut departure.hold, Hold::Nothing)
+            if matches!(&departure.hold, Hold::Partition { proposed, .. } if proposed.get()) {
+                return;
+            }
+            departure.not_before = Some(self.ring.now() + AGAIN);
+            (departure.to, std::mem::replace(&mut departure.hold, Hold::Nothing))
         };
+        self.end_export(partition, to, tell);
         if self.release(&hold) {
             self.run_deferred();
         }

@@ -164,26 +164,12 @@ impl Node {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::nodosum::state::{FIRST_INCARNATION, Member, Presence, Standing};
+    use crate::nodosum::state::{FIRST_INCARNATION, Member, Session};
     use mycorrhizal_net::identity::ClusterId;
 
     /// A member with nothing but its id and cores.
     pub(crate) fn member(id: NodeId, cores: u16) -> Member {
-        Member {
-            id,
-            incarnation: FIRST_INCARNATION,
-            name: String::new(),
-            address: IpAddr::from([127, 0, 0, 1]),
-            cores,
-            weight: u32::from(cores),
-            gossip_ports: Vec::new(),
-            link_ports: Vec::new(),
-            plain_port: None,
-            core_ports: Vec::new(),
-            announce: None,
-            standing: Standing::Active,
-            presence: Presence::Present,
-        }
+        Member::new(Session { node: id, incarnation: FIRST_INCARNATION }, IpAddr::from([127, 0, 0, 1]), cores)
     }
 
     /// The state of a cluster of these members.

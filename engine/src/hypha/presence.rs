@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::clock;
 use super::core::Core;
 use super::directory::PeerId;
 use super::held::{Held, Until};
+use crate::clock;
 use crate::command::CommandError;
 use crate::nodosum::state::{ClusterState, Presence, Septum};
 
@@ -50,6 +50,9 @@ impl Core {
 
     /// Makes room for new septa, and lets go of what dropped ones held.
     fn follow_catalogue(&self, before: &ClusterState, state: &ClusterState) {
+        if before.catalogue() == state.catalogue() {
+            return;
+        }
         let mut data = self.data.borrow_mut();
         let is_kept = |septum: &Septum| {
             state.catalogue().find(&septum.name).is_some_and(|kept| kept.number == septum.number)

@@ -16,16 +16,16 @@ use mycorrhizal_net::ring::{self, RingError, RingWaker};
 
 use self::ports::bind_ports;
 use super::builder::Builder;
-use super::clock;
 use super::cluster::{self, Cluster, ClusterOptions, FirstCore};
 use super::engine::{Addresses, Engine};
 use super::lifetime::{self, Ports};
 use super::mesh::{Inbox, MAILBOX_MAILS, Post, Reach};
 use super::node::{self, Node};
+use crate::clock;
 use crate::mycel::Hasher;
 use crate::nodosum::consensus::{Store, StoreError};
 use crate::nodosum::service::{Service, ServiceConfig};
-use crate::nodosum::state::{ClusterState, FIRST_INCARNATION, Member, Presence, Standing};
+use crate::nodosum::state::{ClusterState, FIRST_INCARNATION, Member, Session};
 
 /// A node that belongs to no cluster grants fencing tokens above those of an earlier life, unless that granted more than
 /// two to this power in each ms.
@@ -232,24 +232,20 @@ fn member(
     cores: usize,
 ) -> Member {
     let cores = u16::try_from(cores).expect("a core set has at most 1024 cores");
+    let session = Session { node: life.id, incarnation: life.incarnation };
     let options = builder.cluster.as_ref();
     let named = options.map(|options| options.node_name.clone()).filter(|name| !name.is_empty());
     let weight = options.map_or(0, |options| options.weight);
     let ports = |addresses: &[SocketAddr]| addresses.iter().map(SocketAddr::port).collect();
     Member {
-        id: life.id,
-        incarnation: life.incarnation,
         name: named.unwrap_or_else(|| life.id.to_string()[..8].to_owned()),
-        address: own_address(builder),
-        cores,
         weight: if weight == 0 { u32::from(cores) } else { weight },
         gossip_ports: ports(&addresses.gossip),
         link_ports: ports(&addresses.links),
         plain_port: published.plain,
         core_ports: published.cores.clone(),
         announce: published.announce,
-        standing: Standing::Active,
-        presence: Presence::Present,
+        ..Member::new(session, own_address(builder), cores)
     }
 }
 

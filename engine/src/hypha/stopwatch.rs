@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use mycorrhizal_net::resp::Args;
 
 use super::caller::Caller;
-use super::clock;
 use super::core::Core;
+use crate::clock;
 use crate::command::Flags;
 use crate::command::table::Row;
 

@@ -388,18 +388,11 @@ impl ClusterState {
     /// A node that was started anew remembers nothing: what it owned is empty, and counted as lost.
     fn end_life(&mut self, session: Session) {
         self.end_session(session);
-        self.lost += self
-            .map
-            .iter()
-            .filter(|(_, entry)| entry.owner.is_some_and(|owner| owner.node == session.node))
-            .count() as u64;
+        self.lost += self.map.owned_count(session.node) as u64;
         let moves: Vec<MapChange> = self
             .map
-            .iter()
-            .filter(|(_, entry)| {
-                let ends = [entry.owner, entry.moving_to];
-                entry.moving_to.is_some() && ends.iter().flatten().any(|end| end.node == session.node)
-            })
+            .involving(session.node)
+            .filter(|(_, entry)| entry.moving_to.is_some())
             .map(|(partition, entry)| MapChange::AbortMove { partition, begun: entry.epoch })
             .collect();
         self.change_map(&moves);
@@ -435,9 +428,7 @@ impl ClusterState {
 
     fn leave(&mut self, node: NodeId) -> Outcome {
         let session = self.members.get(&node).ok_or(Refusal::PeerUnknownMember)?.session();
-        let involved =
-            |entry: &Ownership| [entry.owner, entry.moving_to].iter().flatten().any(|end| end.node == node);
-        if self.map.iter().any(|(_, entry)| involved(&entry)) {
+        if self.map.involving(node).next().is_some() {
             return Err(Refusal::PeerOwnsPartitions);
         }
         self.end_session(session);

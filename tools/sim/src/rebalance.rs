@@ -28,7 +28,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use mycorrhizal::nodosum::Time;
-use mycorrhizal::nodosum::state::{Command, MapChange, Member, PartitionId, Presence, Standing};
+use mycorrhizal::nodosum::state::{Command, MapChange, Member, PartitionId, Session};
 use mycorrhizal_net::identity::{Incarnation, NodeId};
 
 use crate::machine::{Effects, Machine};
@@ -138,19 +138,12 @@ fn partition_of(change: &MapChange) -> PartitionId {
 /// The member that the node at a place is in one of its lives.
 pub fn member(index: usize, incarnation: u64) -> Member {
     Member {
-        id: id_of(index),
-        incarnation: Incarnation(incarnation),
         name: format!("node-{index}"),
-        address: address_of(index).ip(),
-        cores: 1,
-        weight: 1,
-        gossip_ports: Vec::new(),
-        link_ports: Vec::new(),
-        plain_port: None,
-        core_ports: Vec::new(),
-        announce: None,
-        standing: Standing::Active,
-        presence: Presence::Present,
+        ..Member::new(
+            Session { node: id_of(index), incarnation: Incarnation(incarnation) },
+            address_of(index).ip(),
+            1,
+        )
     }
 }
 

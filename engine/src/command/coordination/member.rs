@@ -158,13 +158,12 @@ fn write_member(state: &ClusterState, member: &Member, is_me: bool, reply: &mut 
         ("presence", presence.to_owned()),
         ("standing", standing.to_owned()),
     ];
-    let owned = member.core_addresses().map(|core| state.map().owned_by(core).count()).sum::<usize>();
     let numbers = [
         ("incarnation", member.incarnation.0),
         ("cores", u64::from(member.cores)),
         ("weight", u64::from(member.weight)),
         ("port", u64::from(member.plain_port.unwrap_or(0))),
-        ("partitions", owned as u64),
+        ("partitions", state.map().owned_count(member.id) as u64),
         ("self", u64::from(is_me)),
     ];
     reply.map(texts.len() + numbers.len());

@@ -3,7 +3,8 @@
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::CommandError;
-use crate::hypha::{Caller, clock};
+use crate::clock;
+use crate::hypha::Caller;
 
 pub(super) fn time(_: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let now_us = clock::unix_us();

@@ -7,7 +7,8 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::{CommandError, argument};
 use super::VERSION;
-use crate::hypha::{Caller, clock};
+use crate::clock;
+use crate::hypha::Caller;
 use crate::mycel::Rng;
 
 const COLUMNS: usize = 66;

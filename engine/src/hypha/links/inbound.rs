@@ -11,7 +11,8 @@ use mycorrhizal_net::resp::{Protocol, Span};
 
 use super::Wire;
 use crate::command::table::{self, Row};
-use crate::command::{Apply, CommandError, DataContext, Run, Spread};
+use crate::command::{Apply, CommandError, Run, Spread};
+use crate::hypha::call::never_applied;
 use crate::hypha::core::Core;
 use crate::hypha::directory::PeerId;
 use crate::hypha::gather::Ticket;
@@ -206,12 +207,4 @@ fn first_key(core: &Core, row: &'static Row, item: &RequestItem<'_>) -> Option<(
     let key = item.args().nth(at)?;
     let key = Key::new(key, &core.node.hasher);
     Some((key.slot(), key.hash()))
-}
-
-fn never_applied(
-    _: &mut DataContext<'_>,
-    _: mycorrhizal_net::resp::Args<'_>,
-    _: &mut mycorrhizal_net::resp::Reply<'_>,
-) -> Result<(), CommandError> {
-    Err(CommandError::Text("ERR a request of another node was run as what it is not"))
 }

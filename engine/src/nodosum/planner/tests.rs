@@ -4,23 +4,17 @@ use mycorrhizal_net::identity::{Incarnation, NodeId};
 use proptest::prelude::*;
 
 use super::*;
-use crate::nodosum::state::{PartitionId, Standing};
+use crate::nodosum::state::{PartitionId, Session, Standing};
 
 fn member(number: u8, cores: u16, weight: u32) -> Member {
     Member {
-        id: NodeId([number; 20]),
-        incarnation: Incarnation(1),
         name: format!("node-{number}"),
-        address: Ipv4Addr::LOCALHOST.into(),
-        cores,
         weight,
-        gossip_ports: Vec::new(),
-        link_ports: Vec::new(),
-        plain_port: None,
-        core_ports: Vec::new(),
-        announce: None,
-        standing: Standing::Active,
-        presence: Presence::Present,
+        ..Member::new(
+            Session { node: NodeId([number; 20]), incarnation: Incarnation(1) },
+            Ipv4Addr::LOCALHOST.into(),
+            cores,
+        )
     }
 }
 
@@ -45,7 +39,7 @@ fn settle(map: &mut PartitionMap, members: &[Member]) -> usize {
 }
 
 fn owned(map: &PartitionMap, member: &Member) -> usize {
-    member.core_addresses().map(|core| map.owned_by(core).count()).sum()
+    map.owned_count(member.id)
 }
 
 #[test]

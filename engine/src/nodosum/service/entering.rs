@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::formation::{self, Sight, Step};
 use super::host::Host;
 use super::{ProposeError, Stage};
-use crate::hypha::clock;
+use crate::clock;
 use crate::nodosum::consensus::{self, Durability, LogStore, Machine, Network, Raft, Store, StoreError};
 use crate::nodosum::rpc::{Description, Promise, Rpc};
 use crate::nodosum::state::{Command, Member, Refusal};

@@ -99,28 +99,15 @@ mod tests {
     use mycorrhizal_net::identity::Incarnation;
 
     use super::*;
-    use crate::nodosum::state::{Member, Presence, Standing};
+    use crate::nodosum::state::{Member, Session};
 
     const ME: NodeId = NodeId([5; 20]);
 
     fn seen(nodes: &[(u8, Option<u8>)]) -> BTreeMap<NodeId, Description> {
         let describe = |(number, cluster): &(u8, Option<u8>)| {
             let id = NodeId([*number; 20]);
-            let member = Member {
-                id,
-                incarnation: Incarnation(1),
-                name: String::new(),
-                address: Ipv4Addr::LOCALHOST.into(),
-                cores: 1,
-                weight: 1,
-                gossip_ports: Vec::new(),
-                link_ports: Vec::new(),
-                plain_port: None,
-                core_ports: Vec::new(),
-                announce: None,
-                standing: Standing::Active,
-                presence: Presence::Present,
-            };
+            let member =
+                Member::new(Session { node: id, incarnation: Incarnation(1) }, Ipv4Addr::LOCALHOST.into(), 1);
             (id, Description { member, cluster: cluster.map(|cluster| ClusterId([cluster; 20])) })
         };
         nodes.iter().map(describe).collect()

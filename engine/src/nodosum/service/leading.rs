@@ -13,7 +13,7 @@ use tokio::sync::{Notify, oneshot};
 use super::formation;
 use super::host::Host;
 use super::sessions::{SESSION, Sessions, Verdict};
-use crate::hypha::clock;
+use crate::clock;
 use crate::nodosum::consensus::Raft;
 use crate::nodosum::planner;
 use crate::nodosum::rpc::Heard;
@@ -131,8 +131,7 @@ impl Host {
 
     /// What follows from who is heard and who is not.
     fn judge(&self, state: &ClusterState, now: Duration) -> Vec<Command> {
-        let owned =
-            |member: &Member| member.core_addresses().any(|core| state.map().owned_by(core).next().is_some());
+        let owned = |member: &Member| state.map().owned_count(member.id) > 0;
         let verdicts = self.leading.sessions.borrow_mut().verdicts(now, state.members(), owned);
         let command = |verdict: Verdict| match verdict {
             Verdict::Silent(session) => {
@@ -194,8 +193,7 @@ async fn choose_voters(raft: &Raft, state: &ClusterState) {
 fn voters_for(state: &ClusterState, voters: &BTreeSet<NodeId>) -> BTreeSet<NodeId> {
     let rank = |member: &Member| {
         let present = member.takes_partitions();
-        let gone = member.presence == Presence::Absent
-            && !member.core_addresses().any(|core| state.map().owned_by(core).next().is_some());
+        let gone = member.presence == Presence::Absent && state.map().owned_count(member.id) == 0;
         let votes = voters.contains(&member.id);
         match (votes, present) {
             (true, true) => 0,

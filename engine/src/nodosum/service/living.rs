@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::host::Host;
-use crate::hypha::clock;
+use crate::clock;
 use crate::nodosum::rpc::{Heard, Rpc};
 
 /// How often a node gives a sign of life.

@@ -7,7 +7,7 @@ use openraft::error::{ClientWriteError, RaftError};
 
 use super::ProposeError;
 use super::host::Host;
-use crate::hypha::clock;
+use crate::clock;
 use crate::nodosum::consensus::Raft;
 use crate::nodosum::rpc::{Proposed, Rpc};
 use crate::nodosum::state::{Command, Request, RequestId};

@@ -78,23 +78,15 @@ mod tests {
     use mycorrhizal_net::identity::{Incarnation, NodeId};
 
     use super::*;
-    use crate::nodosum::state::Standing;
 
     fn member(presence: Presence) -> Member {
         Member {
-            id: NodeId([1; 20]),
-            incarnation: Incarnation(1),
-            name: String::new(),
-            address: Ipv4Addr::LOCALHOST.into(),
-            cores: 1,
-            weight: 1,
-            gossip_ports: Vec::new(),
-            link_ports: Vec::new(),
-            plain_port: None,
-            core_ports: Vec::new(),
-            announce: None,
-            standing: Standing::Active,
             presence,
+            ..Member::new(
+                Session { node: NodeId([1; 20]), incarnation: Incarnation(1) },
+                Ipv4Addr::LOCALHOST.into(),
+                1,
+            )
         }
     }
 

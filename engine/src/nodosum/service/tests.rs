@@ -8,11 +8,11 @@ use mycorrhizal_net::identity::Incarnation;
 use tokio::runtime::Runtime;
 
 use super::*;
-use crate::hypha::clock;
+use crate::clock;
 use crate::nodosum::rpc::{Bytes, CallFailed};
 use crate::nodosum::state::{
     Candidate, ClusterState, CoreAddress, Lease, LeaseKind, LeaseName, MapChange, Ownership, Presence,
-    Standing,
+    Session,
 };
 
 /// How long a test waits for what must come.
@@ -179,19 +179,8 @@ impl Drop for Lab {
 
 fn member(number: u8, incarnation: Incarnation) -> Member {
     Member {
-        id: id(number),
-        incarnation,
         name: format!("node-{number}"),
-        address: Ipv4Addr::LOCALHOST.into(),
-        cores: 1,
-        weight: 1,
-        gossip_ports: Vec::new(),
-        link_ports: Vec::new(),
-        plain_port: None,
-        core_ports: Vec::new(),
-        announce: None,
-        standing: Standing::Active,
-        presence: Presence::Present,
+        ..Member::new(Session { node: id(number), incarnation }, Ipv4Addr::LOCALHOST.into(), 1)
     }
 }
 

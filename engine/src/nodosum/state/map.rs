@@ -3,6 +3,7 @@
 //! The epoch grows with every change of an owner or a move, so that of two maps of one cluster the higher is the later.
 //! At one epoch a partition has at most one owner; while it moves, the source is its owner until the move is finished.
 
+use mycorrhizal_net::identity::NodeId;
 use serde::{Deserialize, Serialize};
 
 use super::member::CoreAddress;
@@ -125,6 +126,20 @@ impl PartitionMap {
         self.iter().filter(move |(_, entry)| entry.owner == Some(core)).map(|(partition, _)| partition)
     }
 
+    /// How many partitions a node owns, on all of its cores.
+    #[must_use]
+    pub fn owned_count(&self, node: NodeId) -> usize {
+        self.iter().filter(|(_, entry)| entry.owner.is_some_and(|owner| owner.node == node)).count()
+    }
+
+    /// The partitions that a node owns, or that move to it.
+    pub fn involving(&self, node: NodeId) -> impl Iterator<Item = (PartitionId, Ownership)> {
+        let involves = move |entry: &Ownership| {
+            [entry.owner, entry.moving_to].into_iter().flatten().any(|core| core.node == node)
+        };
+        self.iter().filter(move |(_, entry)| involves(entry))
+    }
+
     /// Deals all partitions to `cores` in runs, before anything is stored: `shares` says how many each gets.
     pub(super) fn deal(&mut self, shares: &[(CoreAddress, usize)]) {
         self.epoch += 1;
@@ -188,7 +203,6 @@ impl PartitionMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mycorrhizal_net::identity::NodeId;
 
     const A: CoreAddress = CoreAddress { node: NodeId([1; 20]), core: 0 };
     const B: CoreAddress = CoreAddress { node: NodeId([2; 20]), core: 1 };

@@ -73,6 +73,26 @@ pub struct Member {
 }
 
 impl Member {
+    /// A member with so many cores, as much weight, no name and no ports: what is known of it beside that is filled in.
+    #[must_use]
+    pub fn new(session: Session, address: IpAddr, cores: u16) -> Self {
+        Self {
+            id: session.node,
+            incarnation: session.incarnation,
+            name: String::new(),
+            address,
+            cores,
+            weight: u32::from(cores),
+            gossip_ports: Vec::new(),
+            link_ports: Vec::new(),
+            plain_port: None,
+            core_ports: Vec::new(),
+            announce: None,
+            standing: Standing::Active,
+            presence: Presence::Present,
+        }
+    }
+
     /// Its present life.
     #[must_use]
     pub fn session(&self) -> Session {

@@ -5,19 +5,12 @@ use crate::mycel::PARTITIONS;
 
 fn member(number: u8, incarnation: u64, cores: u16) -> Member {
     Member {
-        id: NodeId([number; 20]),
-        incarnation: Incarnation(incarnation),
         name: format!("node-{number}"),
-        address: Ipv4Addr::LOCALHOST.into(),
-        cores,
-        weight: u32::from(cores),
-        gossip_ports: Vec::new(),
-        link_ports: Vec::new(),
-        plain_port: None,
-        core_ports: Vec::new(),
-        announce: None,
-        standing: Standing::Active,
-        presence: Presence::Present,
+        ..Member::new(
+            Session { node: NodeId([number; 20]), incarnation: Incarnation(incarnation) },
+            Ipv4Addr::LOCALHOST.into(),
+            cores,
+        )
     }
 }
 

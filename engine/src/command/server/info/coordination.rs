@@ -2,7 +2,7 @@
 
 use super::{Facts, Page};
 use crate::nodosum::service::{Stage, Status};
-use crate::nodosum::state::{Member, Presence};
+use crate::nodosum::state::Presence;
 
 pub(super) fn nodosum(facts: &Facts<'_>, page: &mut Page) {
     let core = &facts.caller.core;
@@ -19,11 +19,9 @@ pub(super) fn nodosum(facts: &Facts<'_>, page: &mut Page) {
     let present = state.members().filter(|member| member.presence == Presence::Present);
     page.field("members", state.members().count());
     page.field("members_present", present.count());
-    let own = state.member(core.node.id).into_iter().flat_map(Member::core_addresses);
-    let owned: usize = own.map(|core| state.map().owned_by(core).count()).sum();
     page.field("state_version", state.version());
     page.field("map_epoch", state.map().epoch());
-    page.field("partitions_owned", owned);
+    page.field("partitions_owned", state.map().owned_count(core.node.id));
     let moving = state.map().iter().filter(|(_, entry)| entry.moving_to.is_some());
     page.field("partitions_moving", moving.count());
     page.field("partitions_lost", state.partitions_lost());

@@ -4,8 +4,8 @@ use std::fs;
 
 use super::super::{REDIS_VERSION, VERSION};
 use super::{Facts, Page};
+use crate::clock;
 use crate::command::connection::auth::mode;
-use crate::hypha::clock;
 
 /// Ticks per second in which `/proc/self/stat` counts.
 const TICKS: u64 = 100;
