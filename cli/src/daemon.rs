@@ -1,11 +1,11 @@
-//! The daemon: reads its configuration, takes its directory, starts the engine, tells that it serves, and waits.
+//! The daemon: reads its configuration, takes its directory, starts the node, tells that it serves, and waits.
 //!
 //! ```text
-//!  configuration ─▶ log ─▶ file limit ─▶ directory lock ─▶ engine ─▶ ready file and line ─▶ wait ─▶ drain
+//!  configuration ─▶ log ─▶ file limit ─▶ directory lock ─▶ node ─▶ ready file and line ─▶ wait ─▶ drain
 //!       2                                     1              n               1                        0
 //! ```
 //!
-//! The numbers are the exit codes of a failure there (the engine has its own); every failure is one sentence on stderr.
+//! The numbers are the exit codes of a failure there (the node has its own); every failure is one sentence on stderr.
 //! SIGTERM, SIGINT and the SHUTDOWN command drain and end with 0; a second signal ends the process at once.
 
 mod directory;
@@ -19,7 +19,7 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use mycorrhizal::{CoreSet, Engine};
+use mycorrhizal::{CoreSet, Hypha};
 use mycorrhizal_net::executor::available_cpus;
 
 use crate::config::{Config, Cores, Endpoints, Request, Secret, Switch};
@@ -51,33 +51,33 @@ fn serve(config: &Config) -> Result<(), DaemonError> {
     use_small_pages();
     let maxclients = limit::raise_open_files(config.maxclients);
     let _directory = DataDirectory::take(&config.dir)?;
-    let engine = start(config, maxclients)?;
-    let stopper = engine.stopper();
+    let node = start(config, maxclients)?;
+    let stopper = node.stopper();
     signal::on_first(move || stopper.request_stop()).map_err(DaemonError::Signals)?;
-    if !wait_ready(&engine)? {
-        return engine.shutdown().map_err(DaemonError::Core);
+    if !wait_ready(&node)? {
+        return node.shutdown().map_err(DaemonError::Core);
     }
-    let ready = Ready::of(&engine);
+    let ready = Ready::of(&node);
     let ready_file = config.ready_file.as_deref().map(|path| ReadyFile::write(path, &ready)).transpose()?;
     tracing::info!(version = ready.version, config = ?config.rows(), "serving");
     print(&format!("{}\n", ready.line()))?;
-    engine.wait_stop_requested();
+    node.wait_stop_requested();
     drop(ready_file);
     if config.cluster.as_ref().is_some_and(|cluster| cluster.leave == Switch::On)
-        && let Err(error) = engine.wait_leave()
+        && let Err(error) = node.wait_leave()
     {
         tracing::error!(%error, "the node ends without having left its cluster");
     }
-    let ended = engine.shutdown().map_err(DaemonError::Core);
+    let ended = node.shutdown().map_err(DaemonError::Core);
     tracing::info!("ended");
     ended
 }
 
 /// Waits until the node serves; `false`: it was told to end before.
-fn wait_ready(engine: &Engine) -> Result<bool, DaemonError> {
-    let ready = async { engine.ready().await.map(|()| true) };
+fn wait_ready(node: &Hypha) -> Result<bool, DaemonError> {
+    let ready = async { node.ready().await.map(|()| true) };
     let told_to_end = async {
-        engine.stop_requested().await;
+        node.stop_requested().await;
         Ok(false)
     };
     Ok(futures_lite::future::block_on(futures_lite::future::or(ready, told_to_end))?)
@@ -90,12 +90,12 @@ fn use_small_pages() {
     }
 }
 
-fn start(config: &Config, maxclients: u32) -> Result<Engine, DaemonError> {
+fn start(config: &Config, maxclients: u32) -> Result<Hypha, DaemonError> {
     let cores = match &config.cores {
         Cores::All => CoreSet::first(available_cpus().len()),
         Cores::Set(cores) => cores.clone(),
     };
-    let mut builder = Engine::builder()
+    let mut builder = Hypha::builder()
         .cores(cores)
         .bind(config.bind.clone())
         .port(config.port)
@@ -126,9 +126,9 @@ fn start(config: &Config, maxclients: u32) -> Result<Engine, DaemonError> {
 }
 
 impl Ready {
-    fn of(engine: &Engine) -> Self {
-        let addresses = engine.addresses();
-        let cores = engine.processors().to_vec();
+    fn of(node: &Hypha) -> Self {
+        let addresses = node.addresses();
+        let cores = node.processors().to_vec();
         Self {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
@@ -136,7 +136,7 @@ impl Ready {
             addresses: addresses.plain.clone(),
             core_ports: addresses.cores.iter().map(SocketAddr::port).take(cores.len()).collect(),
             cores,
-            node_id: engine.id().to_string(),
+            node_id: node.id().to_string(),
             gossip: addresses.gossip.clone(),
             links: addresses.links.clone(),
         }

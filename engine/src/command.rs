@@ -44,8 +44,8 @@ pub use flags::{Categories, Flags};
 pub use keys::KeySpec;
 pub use tip::Tip;
 
-use crate::hypha::Caller;
 use crate::mycel::{Db, Key, Keyspace, View};
+use crate::node::Caller;
 
 /// One command, or one subcommand of a container such as CONFIG.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +154,7 @@ pub enum Spread {
         /// How the replies become one.
         merge: Merge,
     },
-    /// All or nothing, and nobody sees a half: runs under intents (`hypha::intent`).
+    /// All or nothing, and nobody sees a half: runs under intents (`node::intent`).
     Isolated,
 }
 

@@ -1,14 +1,14 @@
 //! Mycorrhizal: the backbone of a modular monolith, to embed.
 //!
 //! A thread-per-core, shared-nothing engine. Each core owns a share of the keyspace; cores talk by lock-free channels;
-//! any Redis client can talk to it, or none: an [`Engine`] runs inside the program that starts it.
+//! any Redis client can talk to it, or none: an [`Hypha`] runs inside the program that starts it.
 //!
 //! ```
-//! use mycorrhizal::{CoreSet, Engine};
+//! use mycorrhizal::{CoreSet, Hypha};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let engine = Engine::builder().cores(CoreSet::first(1)).start()?;
-//! let data = engine.handle();
+//! let hypha = Hypha::builder().cores(CoreSet::first(1)).start()?;
+//! let data = hypha.handle();
 //!
 //! // Under any executor; this one is as good as tokio.
 //! futures_lite::future::block_on(async {
@@ -24,14 +24,15 @@
 //! assert_eq!(data.get_many(&["a", "b", "c"])?, [Some(b"1".to_vec()), Some(b"2".to_vec()), None]);
 //! assert!(data.delete("a")?);
 //!
-//! engine.shutdown()?;
+//! hypha.shutdown()?;
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! | layer | what it is |
 //! |---|---|
-//! | [`hypha`] | the node: cores, connections, what an application holds |
+//! | [`hypha`] | what an application holds: the handle of its own node |
+//! | [`node`] | the node: cores, connections, links |
 //! | [`mycel`] | the keyspace and its storage |
 //! | [`nodosum`] | what nodes agree on: who is a member |
 //! | [`command`] | commands as data, and their functions |
@@ -40,14 +41,17 @@ mod clock;
 pub mod command;
 pub mod hypha;
 pub mod mycel;
+pub mod node;
 pub mod nodosum;
 
 pub use hypha::{
-    Addresses, BlockingHandle, Builder, CallError, ClusterOptions, Condition, CoreError, CoreSet,
-    CoreSetError, Endpoints, Engine, GOSSIP_PORT, Handle, LINK_PORT, LeaveError, NotReady, SetOptions,
-    StartError, Stopper,
+    Addresses, BlockingHandle, Builder, CallError, Condition, Handle, Hypha, LeaveError, NotReady,
+    SetOptions, Stopper,
 };
 pub use mycorrhizal_net::link::tls::{TlsConfig as LinkTls, TlsError as LinkTlsError};
+pub use node::{
+    ClusterOptions, CoreError, CoreSet, CoreSetError, Endpoints, GOSSIP_PORT, LINK_PORT, StartError,
+};
 
 /// Runs the examples of the README as tests.
 #[cfg(doctest)]

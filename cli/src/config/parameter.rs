@@ -1,6 +1,6 @@
 //! Keys of the file that are no flags: the parameters of CONFIG SET, which CONFIG REWRITE writes there.
 
-use mycorrhizal::{Builder, Engine};
+use mycorrhizal::{Builder, Hypha};
 
 /// A parameter with its value in the form of CONFIG SET.
 pub type Parameter = (&'static str, String);
@@ -21,7 +21,7 @@ pub(super) fn read(name: &'static str, value: &toml::Value) -> Result<Parameter,
             return Err(format!("expected a string, an integer or a boolean, found a {}", other.type_str()));
         }
     };
-    match Engine::builder().parameter(name, &text) {
+    match Hypha::builder().parameter(name, &text) {
         Ok(_) => Ok((name, text)),
         Err(error) => Err(error.to_string()),
     }

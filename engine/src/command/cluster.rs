@@ -8,8 +8,8 @@ use std::rc::Rc;
 use mycorrhizal_net::resp::{Args, Reply, Value, number::parse_i64};
 
 use super::{Command, CommandError, Flags, Group, Run, Tip};
-use crate::hypha::{Caller, Core, CoreId, Endpoint, Manner, PeerId};
 use crate::mycel::{SLOTS_PER_PARTITION, Slot};
+use crate::node::{Caller, Core, CoreId, Endpoint, Manner, PeerId};
 use crate::nodosum::state::{PartitionId, Presence};
 
 pub(super) const COMMANDS: &[Command] = &[

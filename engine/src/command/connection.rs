@@ -14,7 +14,7 @@ mod client;
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::{Command, CommandError, Flags, Group, Run, Tip, argument};
-use crate::hypha::Caller;
+use crate::node::Caller;
 
 /// What a row of this group starts from.
 const ROW: Command = Command { group: Group::Connection, ..Command::ROW };

@@ -3,7 +3,7 @@
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::{CommandError, table};
-use crate::hypha::Caller;
+use crate::node::Caller;
 
 /// Answers HELP of any container: one line for the container, and two for each subcommand, its syntax and its summary.
 pub(super) fn answer(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {

@@ -9,9 +9,9 @@ use mycorrhizal_net::resp::{Args, Reply, Value, number::parse_i64};
 
 use super::{Categories, Command, CommandError, Flags, Group, Run, Tip};
 use super::{bulks, unexpected};
-use crate::hypha::caller::PortKind;
-use crate::hypha::{Caller, Core, CoreId, Manner, PeerId, run_on_all, run_on_one};
 use crate::mycel::{Case, Db, SLOTS, ScanCursor, Slot, glob_match};
+use crate::node::caller::PortKind;
+use crate::node::{Caller, Core, CoreId, Manner, PeerId, run_on_all, run_on_one};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {

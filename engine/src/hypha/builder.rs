@@ -5,23 +5,21 @@ use std::path::PathBuf;
 
 use mycorrhizal_net::executor::CoreSet;
 
-use super::cluster::ClusterOptions;
-use super::endpoint::Endpoints;
-use super::engine::Engine;
-use super::settings::{Form, PARAMETERS, Settings};
-use super::start::{self, StartError};
+use super::Hypha;
+use crate::node::settings::{Form, PARAMETERS, Settings};
+use crate::node::{ClusterOptions, Endpoints, StartError, start};
 
-/// What a node is to be. Made by [`Engine::builder`].
+/// What a node is to be. Made by [`Hypha::builder`].
 #[derive(Clone)]
 pub struct Builder {
-    pub(super) cores: CoreSet,
-    pub(super) listen: Option<u16>,
-    pub(super) core_ports: Option<u16>,
-    pub(super) endpoints: Endpoints,
-    pub(super) announce: Option<IpAddr>,
-    pub(super) config_file: Option<PathBuf>,
-    pub(super) settings: Settings,
-    pub(super) cluster: Option<ClusterOptions>,
+    pub(crate) cores: CoreSet,
+    pub(crate) listen: Option<u16>,
+    pub(crate) core_ports: Option<u16>,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) announce: Option<IpAddr>,
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) settings: Settings,
+    pub(crate) cluster: Option<ClusterOptions>,
 }
 
 impl Default for Builder {
@@ -162,11 +160,11 @@ impl Builder {
     }
 
     /// Starts the node: binds its ports, starts its cores, and returns when all of them run. A node that belongs to no
-    /// cluster serves from then on; a member of one when [`Engine::ready`] says so.
+    /// cluster serves from then on; a member of one when [`Hypha::ready`] says so.
     ///
     /// # Errors
     /// See [`StartError`].
-    pub fn start(self) -> Result<Engine, StartError> {
+    pub fn start(self) -> Result<Hypha, StartError> {
         start::start(self)
     }
 }

@@ -10,12 +10,12 @@ use futures_channel::oneshot;
 use futures_lite::future::block_on;
 use mycorrhizal_net::resp::{Decoder, Protocol, ReplyLimits, Value, encode_command};
 
-use super::caller::PortKind;
-use super::execution::run_as;
-use super::mesh::RequestContext;
-use super::node::Node;
 use crate::command::table;
 use crate::mycel::{Db, PARTITIONS, Slot};
+use crate::node::caller::PortKind;
+use crate::node::mesh::{Call, RequestContext};
+use crate::node::run_as;
+use crate::node::shared::Node;
 
 /// A handle on the data of one node. Cheap to clone.
 #[derive(Clone)]
@@ -91,7 +91,7 @@ impl Handle {
         let post = &self.node.posts[self.core_for(args)];
         let (sender, receiver) = oneshot::channel();
         let db = self.db;
-        let call: super::mesh::Call = Box::new(move |core| {
+        let call: Call = Box::new(move |core| {
             let core = std::rc::Rc::clone(core);
             core.ring.note_wake();
             let answer = async move {

@@ -6,8 +6,8 @@ use mycorrhizal_net::resp::{Args, Protocol, Reply};
 use super::super::CommandError;
 use super::super::server::REDIS_VERSION;
 use super::client::is_printable;
-use crate::hypha::Caller;
-use crate::hypha::caller::PortKind;
+use crate::node::Caller;
+use crate::node::caller::PortKind;
 
 /// The one user.
 pub(super) const USER: &[u8] = b"default";

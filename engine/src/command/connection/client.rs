@@ -15,8 +15,8 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::{Command, CommandError, Flags, Group, Run, Tip, argument, help};
 use super::auth::BAD_NAME;
-use crate::hypha::Caller;
-use crate::hypha::caller::ReplyMode;
+use crate::node::Caller;
+use crate::node::caller::ReplyMode;
 
 const ROW: Command = Command {
     group: Group::Connection,

@@ -9,7 +9,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::{CONTAINER, HELP, SUBCOMMAND, number, text};
 use crate::command::{Command, CommandError, Run};
-use crate::hypha::Caller;
+use crate::node::Caller;
 use crate::nodosum::state::{
     Candidate, ClusterState, Command as Change, Grant, Lease, LeaseClass, LeaseKind, LeaseName,
 };

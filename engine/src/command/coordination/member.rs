@@ -6,7 +6,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::{CONTAINER, HELP, SUBCOMMAND, text};
 use crate::command::{Command, CommandError, Flags, Run};
-use crate::hypha::{Caller, Core, CoreId};
+use crate::node::{Caller, Core, CoreId};
 use crate::nodosum::state::{ClusterState, Command as Change, CoreAddress, Member, Presence, Standing};
 
 pub(super) const NODOSUM: Command = Command {

@@ -4,8 +4,8 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::{CONTAINER, HELP, SUBCOMMAND, number, text};
 use crate::command::{Command, CommandError, Flags, Run};
-use crate::hypha::Caller;
 use crate::mycel::Db;
+use crate::node::Caller;
 use crate::nodosum::state::{Command as Change, Policy, Septum, SeptumError};
 
 pub(super) const SEPTUM: Command = Command {

@@ -6,7 +6,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::{CONTAINER, HELP, SUBCOMMAND, text};
 use crate::command::{Command, CommandError, Run};
-use crate::hypha::Caller;
+use crate::node::Caller;
 use crate::nodosum::state::{Command as Change, Health, Service};
 
 pub(super) const SERVICE: Command = Command {

@@ -6,9 +6,9 @@ use mycorrhizal_net::resp::{Args, Reply};
 use rustix::process::{Resource, getrlimit};
 
 use super::super::{Command, CommandError, Flags, Group, Run, Tip, help};
-use crate::hypha::settings::{PARAMETERS, Parameter, SettingError, Settings, rewrite_file};
-use crate::hypha::{Caller, Core, CoreId};
 use crate::mycel::{Case, glob_match};
+use crate::node::settings::{PARAMETERS, Parameter, SettingError, Settings, rewrite_file};
+use crate::node::{Caller, Core, CoreId};
 
 const ROW: Command = Command {
     group: Group::Server,

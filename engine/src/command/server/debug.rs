@@ -6,7 +6,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::keys::{Access, KeySpec};
 use super::super::{Command, CommandError, DataContext, Flags, Group, Run, Spread, help};
-use crate::hypha::{Caller, CoreId};
+use crate::node::{Caller, CoreId};
 
 const ROW: Command = Command {
     group: Group::Server,

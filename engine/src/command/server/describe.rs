@@ -15,7 +15,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::table::{self, Row};
 use super::super::{Categories, Command, CommandError, Flags, Group, KeySpec, Run, Tip, help};
-use crate::hypha::Caller;
+use crate::node::Caller;
 
 const ROW: Command = Command {
     group: Group::Server,

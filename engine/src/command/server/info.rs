@@ -16,7 +16,7 @@ use std::fmt::{Display, Write as _};
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::CommandError;
-use crate::hypha::Caller;
+use crate::node::Caller;
 pub(super) use process::rss_bytes;
 
 use cores::CoreReport;
@@ -133,7 +133,7 @@ pub(super) fn human(bytes: u64) -> String {
     }
     let octave = (bytes.ilog2() / 10).min(5);
     let unit = ["B", "K", "M", "G", "T", "P"][octave as usize];
-    format!("{:.2}{unit}", crate::hypha::sampler::ratio(bytes, 1 << (octave * 10)))
+    format!("{:.2}{unit}", crate::node::sampler::ratio(bytes, 1 << (octave * 10)))
 }
 
 #[cfg(test)]

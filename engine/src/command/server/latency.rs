@@ -9,8 +9,8 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::table::{self, Row};
 use super::super::{Command, CommandError, Flags, Group, Run, Tip, help};
-use crate::hypha::slowlog::LatencyEvent;
-use crate::hypha::{Caller, CoreId};
+use crate::node::slowlog::LatencyEvent;
+use crate::node::{Caller, CoreId};
 
 const ROW: Command = Command {
     group: Group::Server,

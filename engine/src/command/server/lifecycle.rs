@@ -4,7 +4,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::CommandError;
 use crate::clock;
-use crate::hypha::Caller;
+use crate::node::Caller;
 
 pub(super) fn time(_: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let now_us = clock::unix_us();

@@ -8,8 +8,8 @@ use mycorrhizal_net::resp::{Args, Reply};
 use super::super::{CommandError, argument};
 use super::VERSION;
 use crate::clock;
-use crate::hypha::Caller;
 use crate::mycel::Rng;
+use crate::node::Caller;
 
 const COLUMNS: usize = 66;
 const ROWS: usize = 18;

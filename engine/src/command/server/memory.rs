@@ -5,9 +5,9 @@ use mycorrhizal_net::resp::{Args, Reply};
 use super::super::keys::{Access, KeySpec};
 use super::super::{Command, CommandError, DataContext, Flags, Group, Run, Spread, Tip, argument, help};
 use super::info::{human, rss_bytes};
-use crate::hypha::sampler::ratio;
-use crate::hypha::{Caller, CoreId};
 use crate::mycel::Db;
+use crate::node::sampler::ratio;
+use crate::node::{Caller, CoreId};
 
 const ROW: Command = Command { group: Group::Server, since: "4.0.0", arity: 2, ..Command::ROW };
 

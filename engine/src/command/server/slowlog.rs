@@ -4,8 +4,8 @@ use mycorrhizal_net::resp::number::parse_i64;
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::{Command, CommandError, Flags, Group, Run, Tip, help};
-use crate::hypha::slowlog::SlowCommand;
-use crate::hypha::{Caller, CoreId};
+use crate::node::slowlog::SlowCommand;
+use crate::node::{Caller, CoreId};
 
 const ROW: Command = Command {
     group: Group::Server,

@@ -8,7 +8,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 use super::super::super::CommandError;
 use super::super::auth::USER;
 use super::report::ClientType;
-use crate::hypha::{Caller, Core};
+use crate::node::{Caller, Core};
 
 /// Which connections to close.
 #[derive(Debug, Clone, PartialEq, Eq)]

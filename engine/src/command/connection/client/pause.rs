@@ -4,8 +4,8 @@ use mycorrhizal_net::resp::number::parse_i64;
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::super::super::CommandError;
-use crate::hypha::core::Pause;
-use crate::hypha::{Caller, CoreId};
+use crate::node::core::Pause;
+use crate::node::{Caller, CoreId};
 
 pub(super) async fn pause(
     caller: &Caller,

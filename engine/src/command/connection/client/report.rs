@@ -9,8 +9,8 @@ use mycorrhizal_net::resp::number::parse_i64;
 use mycorrhizal_net::resp::{Args, Protocol, Reply};
 
 use super::super::super::CommandError;
-use crate::hypha::Caller;
-use crate::hypha::caller::Session;
+use crate::node::Caller;
+use crate::node::caller::Session;
 
 /// The type of a client, as CLIENT LIST and CLIENT KILL filter by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 use super::super::super::CommandError;
 use super::super::super::syntax::{self, Argument, Kind, Repeat};
 use super::super::super::table::{self, Row};
-use crate::hypha::Caller;
+use crate::node::Caller;
 
 pub(super) fn docs(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let rows: Vec<&Row> = if args.len() == 2 {

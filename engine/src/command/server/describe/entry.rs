@@ -5,7 +5,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 use super::super::super::keys::Access;
 use super::super::super::table::{self, Row};
 use super::super::super::{Categories, Command, CommandError, Flags, Group, KeySpec};
-use crate::hypha::Caller;
+use crate::node::Caller;
 
 pub(super) fn info(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     if args.len() == 2 {

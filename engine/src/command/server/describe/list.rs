@@ -5,8 +5,8 @@ use mycorrhizal_net::resp::{Args, Reply};
 use super::super::super::table::{self, Row};
 use super::super::super::{Categories, CommandError};
 use super::entry::categories;
-use crate::hypha::Caller;
 use crate::mycel::{Case, glob_match};
+use crate::node::Caller;
 
 /// Which commands are listed.
 #[derive(Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::{Facts, Page};
 use crate::command::table::{self, Row};
-use crate::hypha::counter::{Buckets, RowCounters};
-use crate::hypha::sampler::ratio;
+use crate::node::counter::{Buckets, RowCounters};
+use crate::node::sampler::ratio;
 
 pub(super) fn calls(facts: &Facts<'_>, page: &mut Page) {
     for row in table::all().flat_map(Row::with_subcommands) {

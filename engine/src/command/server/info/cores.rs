@@ -3,8 +3,8 @@
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{Facts, Page};
-use crate::hypha::Core;
 use crate::mycel::Db;
+use crate::node::Core;
 
 /// What a core knows of itself and no counter holds.
 pub(super) struct CoreReport {
@@ -74,7 +74,7 @@ pub(super) fn cores(facts: &Facts<'_>, page: &mut Page) {
             counters.connections.read(),
             counters.data_bytes.read() + counters.buffer_bytes.read(),
             report.keys(),
-            crate::hypha::sampler::ratio(counters.recent_durations().percentile(99.0), 1_000),
+            crate::node::sampler::ratio(counters.recent_durations().percentile(99.0), 1_000),
             report.processor_micros,
         )
         .to_string();

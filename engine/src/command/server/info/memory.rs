@@ -2,7 +2,7 @@
 
 use super::process::{rss_bytes, system_bytes};
 use super::{Facts, Page};
-use crate::hypha::sampler::ratio;
+use crate::node::sampler::ratio;
 
 pub(super) fn memory(facts: &Facts<'_>, page: &mut Page) {
     let core = &facts.caller.core;

@@ -4,7 +4,7 @@
 //! would write them.
 
 use super::{Facts, Page};
-use crate::hypha::caller::PortKind;
+use crate::node::caller::PortKind;
 
 pub(super) fn clients(facts: &Facts<'_>, page: &mut Page) {
     let core = &facts.caller.core;

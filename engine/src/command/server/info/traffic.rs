@@ -1,7 +1,7 @@
 //! The sections `stats` and `errorstats`: what went through the node since it started, or since CONFIG RESETSTAT.
 
 use super::{Facts, Page};
-use crate::hypha::counter::{CoreCounters, Counter, ERROR_CODES};
+use crate::node::counter::{CoreCounters, Counter, ERROR_CODES};
 
 pub(super) fn stats(facts: &Facts<'_>, page: &mut Page) {
     let node = &facts.caller.core.node;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::Events;
-use crate::hypha::settings::Settings;
-use crate::hypha::slowlog::LatencyEvent;
+use crate::node::settings::Settings;
+use crate::node::slowlog::LatencyEvent;
 
 /// The whole report.
 pub(super) fn write(events: &Events, settings: &Settings) -> String {

@@ -12,7 +12,7 @@
 //! sssss
 //! ```
 
-use crate::hypha::slowlog::LatencyEvent;
+use crate::node::slowlog::LatencyEvent;
 
 /// Characters across.
 const COLUMNS: usize = 80;

@@ -15,7 +15,7 @@ use super::core::{Core, CoreTurn};
 use super::directory::CoreId;
 use super::links;
 use super::mesh::Inbox;
-use super::node::Node;
+use super::shared::Node;
 use crate::mycel::{Keyspace, KeyspaceConfig};
 
 /// How often a core looks after its connections: idle ones, and those over their soft limit.

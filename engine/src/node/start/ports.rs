@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use mycorrhizal_net::socket::{Sharing, bind_udp, listen_tcp};
 
 use super::StartError;
-use crate::hypha::builder::Builder;
-use crate::hypha::cluster::ClusterOptions;
-use crate::hypha::engine::Addresses;
-use crate::hypha::lifetime::Ports;
+
+use crate::hypha::{Addresses, Builder};
+use crate::node::cluster::ClusterOptions;
+use crate::node::lifetime::Ports;
 
 /// How often a pair of free ports is looked for.
 const FREE_ATTEMPTS: usize = 32;

@@ -12,14 +12,14 @@ use mycorrhizal_net::resp::{Protocol, Span};
 use super::Wire;
 use crate::command::table::{self, Row};
 use crate::command::{Apply, CommandError, Run, Spread};
-use crate::hypha::call::never_applied;
-use crate::hypha::core::Core;
-use crate::hypha::directory::PeerId;
-use crate::hypha::gather::Ticket;
-use crate::hypha::mesh::{Letter, Manner, Request, RequestContext, RequestList};
-use crate::hypha::migration::TransferAnswer;
 use crate::mycel::transfer::{Ack, TransferKind, TransferMessage};
 use crate::mycel::{Db, Key, PARTITIONS};
+use crate::node::call::never_applied;
+use crate::node::core::Core;
+use crate::node::directory::PeerId;
+use crate::node::gather::Ticket;
+use crate::node::mesh::{Letter, Manner, Request, RequestContext, RequestList};
+use crate::node::migration::TransferAnswer;
 
 /// Lists that received requests are read into, kept for their allocations.
 #[derive(Default)]

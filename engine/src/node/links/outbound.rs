@@ -8,10 +8,10 @@ use mycorrhizal_net::link::transport::Link;
 use mycorrhizal_net::resp::Protocol;
 
 use super::{UnderWay, Wire};
-use crate::hypha::core::Core;
-use crate::hypha::mesh::{Letter, Mail, Manner, Request};
-use crate::hypha::migration::TransferAnswer;
 use crate::mycel::transfer::{self, Ack};
+use crate::node::core::Core;
+use crate::node::mesh::{Letter, Mail, Manner, Request};
+use crate::node::migration::TransferAnswer;
 
 /// What calls of the coordination layer travel on.
 pub(super) const COORDINATION: u8 = 0;

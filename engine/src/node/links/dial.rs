@@ -10,9 +10,9 @@ use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Connection, Listener};
 
 use super::{State, Wire};
-use crate::hypha::cluster::Cluster;
-use crate::hypha::core::Core;
-use crate::hypha::directory::PeerId;
+use crate::node::cluster::Cluster;
+use crate::node::core::Core;
+use crate::node::directory::PeerId;
 use crate::nodosum::state::CoreAddress;
 
 /// How long a connection may take to come about.

@@ -203,7 +203,7 @@ pub(crate) fn ranges(partitions: impl Iterator<Item = usize>) -> Vec<(u16, u16)>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hypha::node::tests::{member, state_of};
+    use crate::node::shared::tests::{member, state_of};
 
     #[test]
     fn every_slot_has_one_owner_and_ranges_cover_all() {

@@ -15,13 +15,12 @@ use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{self, RingError, RingWaker};
 
 use self::ports::bind_ports;
-use super::builder::Builder;
 use super::cluster::{self, Cluster, ClusterOptions, FirstCore};
-use super::engine::{Addresses, Engine};
 use super::lifetime::{self, Ports};
 use super::mesh::{Inbox, MAILBOX_MAILS, Post, Reach};
-use super::node::{self, Node};
+use super::shared::{self, Node};
 use crate::clock;
+use crate::hypha::{Addresses, Builder, Hypha};
 use crate::mycel::Hasher;
 use crate::nodosum::consensus::{Store, StoreError};
 use crate::nodosum::service::{Service, ServiceConfig};
@@ -111,14 +110,14 @@ impl Starting {
 }
 
 /// See [`Builder::start`].
-pub(super) fn start(mut builder: Builder) -> Result<Engine, StartError> {
+pub(crate) fn start(mut builder: Builder) -> Result<Hypha, StartError> {
     if builder.settings.databases == 0 {
         return Err(StartError::ConfigSetting("databases: at least one is needed".to_owned()));
     }
     let processors = builder.cores.resolve(&available_cpus())?;
     ring::check(processors.len())?;
     let (ports, addresses) = bind_ports(&builder, processors.len())?;
-    let published = node::Ports {
+    let published = shared::Ports {
         plain: addresses.plain.first().map(SocketAddr::port),
         cores: addresses.cores.iter().map(SocketAddr::port).take(processors.len()).collect(),
         endpoints: builder.endpoints,
@@ -142,7 +141,7 @@ pub(super) fn start(mut builder: Builder) -> Result<Engine, StartError> {
         }
     };
     let (stop_sender, stop_requests) = async_channel::bounded(1);
-    let node = Arc::new(Node::new(node::Parts {
+    let node = Arc::new(Node::new(shared::Parts {
         id: life.id,
         ports: published,
         first_state,
@@ -156,7 +155,7 @@ pub(super) fn start(mut builder: Builder) -> Result<Engine, StartError> {
         stop_requests: stop_sender,
     }));
     let cores = starting.into_iter().map(|core| core.go(&node)).collect();
-    Ok(Engine { node, cores, service, addresses, stop_requests })
+    Ok(Hypha { node, cores, service, addresses, stop_requests })
 }
 
 /// One life of the node, and where it remembers its earlier ones.
@@ -227,7 +226,7 @@ fn end(starting: Vec<Starting>, failed: Option<StartError>) -> StartError {
 fn member(
     builder: &Builder,
     life: &Life,
-    published: &node::Ports,
+    published: &shared::Ports,
     addresses: &Addresses,
     cores: usize,
 ) -> Member {

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use super::{TransferAnswer, TransferMessage};
-use crate::hypha::core::Core;
-use crate::hypha::directory::PeerId;
-use crate::hypha::mesh::Letter;
 use crate::mycel::transfer::{Ack, TransferKind};
 use crate::mycel::{Db, Parted};
+use crate::node::core::Core;
+use crate::node::directory::PeerId;
+use crate::node::mesh::Letter;
 use crate::nodosum::state::{Ownership, PartitionId};
 
 impl Core {
