@@ -62,7 +62,7 @@ pub struct Expired {
 }
 
 /// One core's share of all databases. Owned by the core. A [`Db`] that is given must be one of
-/// [`databases`](Keyspace::databases): every method panics on another.
+/// [`databases`](Keyspace::databases): every method but those that prefetch panics on another.
 pub struct Keyspace {
     databases: Vec<Database>,
     hasher: Hasher,
@@ -289,6 +289,12 @@ impl Keyspace {
     #[inline]
     pub(super) fn database(&self, db: Db) -> &Database {
         &self.databases[db.index()]
+    }
+
+    /// A database that may be none.
+    #[inline]
+    pub(super) fn known_database(&self, db: Db) -> Option<&Database> {
+        self.databases.get(db.index())
     }
 
     #[inline]

@@ -30,7 +30,7 @@ impl Keyspace {
     /// First round: asks for the header of a slot's table.
     #[inline]
     pub fn prefetch_table(&self, db: Db, slot: Slot) {
-        if let Some(table) = self.database(db).table(slot) {
+        if let Some(table) = self.known_database(db).and_then(|database| database.table(slot)) {
             touch(std::ptr::from_ref(table).cast());
         }
     }
@@ -38,7 +38,7 @@ impl Keyspace {
     /// Second round: reads the control bytes and asks for the entries that a key of this hash may have.
     #[inline]
     pub fn prefetch_entry(&self, db: Db, slot: Slot, hash: u32) {
-        if let Some(table) = self.database(db).table(slot) {
+        if let Some(table) = self.known_database(db).and_then(|database| database.table(slot)) {
             for entry in table.iter_hash(spread(hash)) {
                 entry.prefetch();
             }

@@ -30,7 +30,12 @@ enum Fate {
     Hold(Until),
     /// It is for somebody else, who is found anew; or it runs as a client's would.
     HandOn(PortKind),
+    /// It names a database that is none.
+    Refuse,
 }
+
+const NO_DATABASE: CommandError =
+    CommandError::Text("NOSEPTUM the septum of this request is none any more; nothing has changed");
 
 const SEPTUM_FULL: CommandError =
     CommandError::Text("OOM command not allowed: the septum has reached its maximum memory or entry count");
@@ -116,6 +121,10 @@ impl Core {
                     self.holding.borrow_mut().hold(until, now, from, request, args);
                 }
                 Fate::HandOn(port) => aside.push((request, args, port)),
+                Fate::Refuse => {
+                    let replies = &mut outboxes.mail(from).replies;
+                    replies.push(request.ticket, |out| self.refuse(Some(request.row), &NO_DATABASE, out));
+                }
             }
         }
         stopwatch.stop(self);
@@ -124,6 +133,11 @@ impl Core {
 
     #[inline]
     fn fate(&self, data: &Data, request: &Request, args: Args<'_>, version: u64) -> Fate {
+        if request.context.db.index() >= usize::from(data.keyspace.databases()) {
+            // A septum that this core has not heard of yet, or one that has never been.
+            let is_news = version > self.directory.version();
+            return if is_news { Fate::Hold(Until::Version(version)) } else { Fate::Refuse };
+        }
         match request.manner {
             Manner::OfCore => return Fate::HandOn(PortKind::Core),
             Manner::OfNode => return Fate::HandOn(PortKind::Node),
@@ -208,6 +222,11 @@ impl Core {
                     self.holding.borrow_mut().hold(until, self.ring.now(), from, request, args);
                 }
                 Fate::HandOn(port) => self.hand_on(from, &request, args, port),
+                Fate::Refuse => {
+                    let mut reply = Vec::new();
+                    self.refuse(Some(request.row), &NO_DATABASE, &mut reply);
+                    self.answer_piece(request.ticket, &reply);
+                }
             }
         }
     }
