@@ -1,5 +1,6 @@
 //! What the nodes agree on: septa, elections, locks, services.
 
+use mycorrhizal_tests::clock::wait_for;
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::server::{Daemon, Server as _};
 use mycorrhizal_tests::wire::Reply;
@@ -47,6 +48,24 @@ fn a_lock_is_held_by_one_connection_until_it_ends() {
     assert!(third.say("SEMAPHORE ACQUIRE pool 2").as_integer() > second);
     assert!(other.say("SEMAPHORE ACQUIRE pool 2").as_integer() > second);
     assert!(cluster.nodes[0].connect().say("SEMAPHORE ACQUIRE pool 2 TIMEOUT 20").is_null());
+}
+
+#[test]
+fn a_candidate_that_goes_away_waits_no_longer() {
+    let node = Daemon::on_cores("0");
+    let mut leader = node.connect();
+    assert!(leader.say("ELECTION CAMPAIGN jobs").as_integer() > 0);
+    let waiting = |expected: &str| {
+        wait_for(expected, || {
+            let info = node.connect().say("ELECTION INFO jobs").to_string();
+            info.contains(expected).then_some(())
+        });
+    };
+    let mut candidate = node.connect();
+    candidate.send(b"ELECTION CAMPAIGN jobs\r\n").expect("it is there");
+    waiting("waiting, 1]");
+    drop(candidate);
+    waiting("waiting, 0]");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use mycorrhizal_net::resp::{Args, Reply};
+use mycorrhizal_net::ring::Connection;
 
 use super::{CONTAINER, HELP, SUBCOMMAND, number, text};
 use crate::command::{Command, CommandError, Run};
@@ -153,6 +154,10 @@ async fn ask(
         if let Standing::Granted(grant) = standing {
             reply.integer(i64::try_from(grant.token.0).unwrap_or(i64::MAX));
             return Ok(());
+        }
+        if caller.connection().is_some_and(Connection::receive_ended) {
+            // What it asked for is given up with all else that it asked for.
+            return Err(CommandError::Text("ERR the connection has ended"));
         }
         if deadline.is_some_and(|deadline| caller.core.ring.now() >= deadline) {
             caller.core.change(Change::Release { name: key, candidate }).await?;

@@ -1,11 +1,13 @@
 //! The ports of a node: all of them are bound before anything runs.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::time::Duration;
 
 use mycorrhizal_net::socket::{Sharing, bind_udp, listen_tcp};
 
 use super::StartError;
-
+use crate::clock;
 use crate::hypha::{Addresses, Builder};
 use crate::node::cluster::ClusterOptions;
 use crate::node::lifetime::Ports;
@@ -13,8 +15,28 @@ use crate::node::lifetime::Ports;
 /// How often a pair of free ports is looked for.
 const FREE_ATTEMPTS: usize = 32;
 
-/// Binds all ports, per core.
+/// How long a port may be in use by a process that has ended: the kernel closes what a ring held some time after it.
+const FREED_WITHIN: Duration = Duration::from_millis(1000);
+
+/// The time between two attempts to bind.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Binds all ports, per core; waits a little for ports that an ended process still has.
 pub(super) fn bind_ports(builder: &Builder, cores: usize) -> Result<(Vec<Ports>, Addresses), StartError> {
+    let deadline = clock::monotonic() + FREED_WITHIN;
+    loop {
+        match bind_all(builder, cores) {
+            Err(StartError::ConfigListen { reason, .. })
+                if reason.kind() == ErrorKind::AddrInUse && clock::monotonic() < deadline =>
+            {
+                std::thread::park_timeout(LOOK);
+            }
+            bound => return bound,
+        }
+    }
+}
+
+fn bind_all(builder: &Builder, cores: usize) -> Result<(Vec<Ports>, Addresses), StartError> {
     let loopback = vec![IpAddr::from([127, 0, 0, 1])];
     let bind = if builder.settings.bind.is_empty() { &loopback } else { &builder.settings.bind };
     let backlog = i32::try_from(builder.settings.tcp_backlog).unwrap_or(i32::MAX);
