@@ -95,6 +95,8 @@ pub(crate) struct Cluster {
     pub(crate) incarnation: Incarnation,
     /// A number that no other process has.
     pub(crate) process: u64,
+    /// Until when a node that comes back has no links: another process may run with its id. By the clock since boot.
+    pub(crate) listens_until: Duration,
     /// Where it gossips, core by core.
     pub(crate) gossip: Vec<SocketAddr>,
     /// Where its links are accepted, core by core.

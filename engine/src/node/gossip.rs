@@ -167,7 +167,7 @@ impl Core {
         }
     }
 
-    fn on_membership(&self, event: &Event) {
+    fn on_membership(self: &Rc<Self>, event: &Event) {
         match event {
             Event::MemberUp(member) => {
                 tracing::info!(node = %member.id, address = %member.address, "a node is up");
@@ -178,6 +178,7 @@ impl Core {
             Event::SelfDeclaredDown(identity) => {
                 tracing::warn!(incarnation = %identity.incarnation, "others took this node for down");
             }
+            Event::Twin(twin) => self.call_on_twin(SocketAddr::new(twin.address.ip(), twin.link_port)),
             other => tracing::debug!(?other, "news of membership"),
         }
     }

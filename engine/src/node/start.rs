@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use mycorrhizal_net::executor::{self, CoreError, CoreHandle, CoreSetError, available_cpus};
 use mycorrhizal_net::identity::{ClusterId, Incarnation, NodeId};
@@ -23,7 +24,7 @@ use crate::clock;
 use crate::hypha::{Addresses, Builder, Hypha};
 use crate::mycel::Hasher;
 use crate::nodosum::consensus::{Store, StoreError};
-use crate::nodosum::service::{Service, ServiceConfig};
+use crate::nodosum::service::{LISTEN, Service, ServiceConfig};
 use crate::nodosum::state::{ClusterState, FIRST_INCARNATION, Member, Session};
 
 /// A node that belongs to no cluster grants fencing tokens above those of an earlier life, unless that granted more than
@@ -271,14 +272,18 @@ fn join(
     options.key_ring().map_err(|error| key_error(&error))?;
     options.link_config().map_err(|error| key_error(&error))?;
     let reaches: Vec<Reach> = posts.iter().map(Post::reach).collect();
+    let store = store.expect("a member of a cluster has a store");
+    let returns = store.cluster()?.is_some();
+    let listens_until = clock::since_boot() + if returns { LISTEN } else { Duration::ZERO };
     let config = ServiceConfig {
         me: me.clone(),
         cluster_name: options.name.clone(),
         expect: options.expect.max(1),
         databases: builder.settings.databases,
-        store: store.expect("a member of a cluster has a store"),
+        store,
         transport: Arc::new(FirstCore(reaches[0].clone())),
         cluster_to_be: ClusterId(random::bytes()),
+        listens_until,
         announce: Box::new(move |state| cluster::announce(&reaches, state)),
     };
     let (service, thread) = Service::start(config).map_err(StartError::LocalThread)?;
@@ -288,6 +293,7 @@ fn join(
         tag: ClusterTag::of(&options.name),
         incarnation: me.incarnation,
         process: random::number(),
+        listens_until,
         gossip: addresses.gossip.clone(),
         links: addresses.links.clone(),
         address: me.address,

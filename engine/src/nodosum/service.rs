@@ -18,13 +18,16 @@ mod sessions;
 mod tenure;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use mycorrhizal_net::identity::{ClusterId, NodeId};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use entering::LISTEN;
 pub use sessions::{GIVEN_UP, SESSION};
 pub use tenure::{MARGIN, Tenure};
 
@@ -51,6 +54,8 @@ pub struct ServiceConfig {
     pub transport: Arc<dyn Transport>,
     /// The id of the cluster, should this node found it.
     pub cluster_to_be: ClusterId,
+    /// Until when a node that comes back takes no part in consensus, by the clock since boot; see [`LISTEN`].
+    pub listens_until: Duration,
     /// Told of every state.
     pub announce: Announce,
 }
@@ -145,6 +150,8 @@ pub(crate) enum Input {
     },
     /// The cluster is to be founded now, with whoever is there.
     Found,
+    /// Another process, which called from there, runs with the id of this node.
+    Twin(SocketAddr),
     /// The node stops.
     Stop {
         /// Told when the service core has ended.
@@ -210,6 +217,13 @@ impl Service {
     pub async fn found(&self) {
         // A service core that has ended founds nothing.
         drop(self.inbox.send(Input::Found).await);
+    }
+
+    /// Tells that another process runs with the id of this node.
+    pub fn report_twin(&self, address: SocketAddr) {
+        if self.inbox.try_send(Input::Twin(address)).is_err() {
+            tracing::debug!("the service core is too busy to hear of a twin");
+        }
     }
 
     /// Tells which nodes are alive.

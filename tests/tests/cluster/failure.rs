@@ -85,3 +85,26 @@ fn a_node_that_was_paused_serves_nothing_that_others_were_given() {
 fn signal(cluster: &Cluster, node: usize, name: &str) {
     cluster.nodes[node].signal(name);
 }
+
+#[test]
+fn of_two_processes_with_one_id_one_stays() {
+    let mut cluster = Cluster::start(3);
+    let mut node = cluster.nodes.remove(2);
+    node.process().signal("TERM");
+    node.process().wait();
+    let (original, copy) = (cluster.data_directory(2), cluster.data_directory(9));
+    std::fs::create_dir_all(&copy).unwrap();
+    for file in std::fs::read_dir(&original).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), copy.join(file.file_name())).unwrap();
+    }
+    cluster.add(2, cluster.options(2));
+    let refused = cluster.options(9).launch().wait().unwrap_err();
+    assert!(refused.stderr.contains("has the id of this node"), "{}", refused.stderr);
+    cluster.wait("a clear line", |cluster| cluster.nodes[2].log().contains("has the id of this node"));
+    cluster.wait_balanced();
+    for number in 0..200 {
+        assert_eq!(cluster.nodes[0].connect().say(&format!("SET key:{number} x")).as_text(), "OK");
+    }
+    assert_eq!(cluster.nodes[1].connect().say("DBSIZE").as_integer(), 200);
+}

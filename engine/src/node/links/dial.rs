@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mycorrhizal_net::link::handshake::{Hello, Purpose};
+use mycorrhizal_net::identity::NodeId;
+use mycorrhizal_net::link::handshake::{HandshakeError, Hello, Purpose};
 use mycorrhizal_net::link::transport::{Established, Link, LinkError, Opening, Role};
 use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Connection, Listener};
 
 use super::{State, Wire};
+use crate::clock;
 use crate::node::cluster::Cluster;
 use crate::node::core::Core;
 use crate::node::directory::PeerId;
@@ -48,11 +50,39 @@ impl Core {
     async fn establish_to(&self, peer: PeerId) -> Result<Established, LinkError> {
         let address = self.directory.address(peer);
         let cluster = self.node.cluster.as_ref().ok_or(LinkError::LocalClosed)?;
-        let unknown = || std::io::Error::new(std::io::ErrorKind::NotFound, "its address is not known");
-        let at = self.link_address(address).ok_or_else(unknown)?;
+        let mut failed = std::io::Error::new(std::io::ErrorKind::NotFound, "its address is not known").into();
+        for at in self.link_addresses(address) {
+            match self.dial_at(cluster, at, address.node).await {
+                Err(error) => failed = error,
+                made => return made,
+            }
+        }
+        Err(failed)
+    }
+
+    async fn dial_at(
+        &self,
+        cluster: &Cluster,
+        at: SocketAddr,
+        node: NodeId,
+    ) -> Result<Established, LinkError> {
         let connection = self.ring.connect(at, CONNECT).await?;
-        let role = Role::Dial { expected: Some(address.node) };
+        let role = Role::Dial { expected: Some(node) };
         self.establish(cluster, connection, role, &|_: &Hello| None).await
+    }
+
+    /// Gossip has it that this node is also elsewhere: that may be a life that is over, or another process that runs with
+    /// its id. The other sees which by the hello, as this node sees by the other's.
+    pub(crate) fn call_on_twin(self: &Rc<Self>, address: SocketAddr) {
+        let core = Rc::clone(self);
+        self.ring.note_wake();
+        glommio::spawn_local(async move {
+            let Some(cluster) = &core.node.cluster else { return };
+            if let Err(error) = core.dial_at(cluster, address, core.node.id).await {
+                tracing::debug!(%address, %error, "this node's id was said to be elsewhere as well");
+            }
+        })
+        .detach();
     }
 
     fn on_dial_failed(self: &Rc<Self>, wire: &Rc<Wire>, error: &LinkError) {
@@ -69,12 +99,12 @@ impl Core {
         self.on_peer_down(wire.peer);
     }
 
-    /// Where the links of a core are accepted.
-    fn link_address(&self, address: CoreAddress) -> Option<SocketAddr> {
+    /// Where the links of a core may be accepted: by what gossip says, if it says so, and by what consensus does.
+    fn link_addresses(&self, address: CoreAddress) -> impl Iterator<Item = SocketAddr> + use<> {
         let state = self.directory.state();
         let known = state.member(address.node).and_then(|member| member.link_address(address.core));
-        let noted = || self.links.book.borrow().get(&address.node).copied();
-        if address.core == 0 { noted().or(known) } else { known }
+        let noted = self.links.book.borrow().get(&address.node).copied().filter(|_| address.core == 0);
+        noted.into_iter().chain(known.filter(|known| noted != Some(*known)))
     }
 
     async fn establish(
@@ -103,6 +133,12 @@ impl Core {
     /// Why a node that dials is not let in, if it is not.
     fn refusal(&self, peer: &Hello) -> Option<String> {
         let state = self.directory.state();
+        let listens = |cluster: &Cluster| clock::since_boot() < cluster.listens_until;
+        if self.node.cluster.as_ref().is_some_and(listens) {
+            return Some(
+                "the node has just come back, and looks first whether another has its id".to_owned(),
+            );
+        }
         if state.is_retired(peer.node) {
             return Some("the id of this node is retired".to_owned());
         }
@@ -136,6 +172,11 @@ async fn take(core: &Rc<Core>, connection: Connection) {
         Ok(Established { peer, link, receiver }) => {
             let peer = core.directory.peer(CoreAddress { node: peer.node, core: peer.core });
             core.on_link(peer, link, receiver);
+        }
+        Err(LinkError::Handshake(HandshakeError::PeerHasOurId { .. })) => {
+            if let Some(from) = from {
+                cluster.service.report_twin(from);
+            }
         }
         Err(error) => tracing::warn!(?from, %error, "a link was not taken"),
     }

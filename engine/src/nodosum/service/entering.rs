@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,8 +26,9 @@ const CALL: Duration = Duration::from_millis(1000);
 /// How long a founder that cannot be seen any more keeps the word that it was given.
 const WORD_KEPT: Duration = Duration::from_secs(10);
 
-/// How long a node listens for a cluster that exists before it founds one unasked.
-const LISTEN: Duration = Duration::from_millis(1500);
+/// How long a node listens before it founds a cluster unasked, or takes part in that of an earlier life: a cluster that
+/// exists, or another process with its id, may not have been heard of yet.
+pub const LISTEN: Duration = Duration::from_millis(1500);
 
 /// How long the node waits after its file could not be written.
 const RETRY: Duration = Duration::from_secs(1);
@@ -53,10 +55,13 @@ pub(super) struct Entering {
     began: Duration,
     ordered: Cell<bool>,
     founding: Cell<bool>,
+    /// See [`ServiceConfig::listens_until`](super::ServiceConfig::listens_until).
+    until: Duration,
+    has_twin: Cell<bool>,
 }
 
 impl Entering {
-    pub(super) fn new(store: &Store) -> Result<Self, StoreError> {
+    pub(super) fn new(store: &Store, listens_until: Duration) -> Result<Self, StoreError> {
         Ok(Self {
             described: RefCell::default(),
             word: Cell::new(store.read("word")?),
@@ -64,7 +69,14 @@ impl Entering {
             began: clock::since_boot(),
             ordered: Cell::new(false),
             founding: Cell::new(false),
+            until: listens_until,
+            has_twin: Cell::new(false),
         })
+    }
+
+    /// Whether it is too early, or was wrong, to take part in consensus: of two processes with one id only one may.
+    pub(super) fn listens_for_twins(&self) -> bool {
+        self.has_twin.get() || clock::since_boot() < self.until
     }
 
     /// The cluster is to be founded with whoever is there.
@@ -78,6 +90,7 @@ impl Host {
     pub(super) async fn enter(self: Rc<Self>) {
         loop {
             let worked = match self.cluster.get() {
+                _ if self.entering.listens_for_twins() => Ok(()),
                 None => self.look_around().await,
                 Some(cluster) => self.settle_in(cluster).await,
             };
@@ -89,6 +102,19 @@ impl Host {
                 }
             };
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Another process runs with the id of this node: whoever is a member stays, and the other never becomes one.
+    pub(super) fn on_twin(&self, address: SocketAddr) {
+        let reason = format!(
+            "a process that calls from {address} has the id of this node: one of the two runs on a copy of the other's \
+             data directory"
+        );
+        tracing::error!("{reason}");
+        if !self.report.borrow().acts {
+            self.entering.has_twin.set(true);
+            self.set_stage(Stage::Retired(reason));
         }
     }
 

@@ -109,7 +109,8 @@ impl Host {
         report: watch::Sender<Status>,
         tenure: Arc<Tenure>,
     ) -> Result<Self, StoreError> {
-        let (cluster, entering) = (config.store.cluster()?, Entering::new(&config.store)?);
+        let (cluster, entering) =
+            (config.store.cluster()?, Entering::new(&config.store, config.listens_until)?);
         Ok(Self {
             config,
             publish,
@@ -186,6 +187,7 @@ impl Host {
         match input {
             Input::Alive(nodes) => *self.alive.borrow_mut() = nodes,
             Input::Found => self.entering.order(),
+            Input::Twin(address) => self.on_twin(address),
             Input::Task(task) => drop(tokio::task::spawn_local(task)),
             Input::Call { from, body, reply } => {
                 let host = Rc::clone(self);
@@ -260,6 +262,9 @@ impl Host {
                 let cluster = theirs.filter(|theirs| self.has_promised(*theirs));
                 self.belong(cluster.ok_or(CallFailed::PeerFresh(self.me()))?).map_err(failed)?;
             }
+        }
+        if self.entering.listens_for_twins() {
+            return Err(CallFailed::PeerFailed(self.me()));
         }
         self.consensus().await.map_err(failed)
     }

@@ -85,6 +85,7 @@ impl Lab {
             databases: 16,
             store,
             transport: Arc::new(Wire { from: node, ground: self.ground.subscribe() }),
+            listens_until: Duration::ZERO,
             cluster_to_be: ClusterId([number; 20]),
             announce: Box::new(|_| true),
         };
