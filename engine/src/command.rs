@@ -18,6 +18,7 @@ pub mod syntax;
 pub mod table;
 pub mod tip;
 
+mod application;
 mod argument;
 mod cluster;
 mod connection;
@@ -93,6 +94,8 @@ pub enum Group {
     Cluster,
     /// What the nodes agree on.
     Coordination,
+    /// Messages between applications.
+    Application,
 }
 
 impl Group {
@@ -106,6 +109,7 @@ impl Group {
             Self::Server => "server",
             Self::Cluster => "cluster",
             Self::Coordination => "coordination",
+            Self::Application => "application",
         }
     }
 }

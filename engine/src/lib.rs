@@ -39,6 +39,7 @@
 
 mod clock;
 pub mod command;
+pub mod cytoplasm;
 pub mod hypha;
 pub mod mycel;
 pub mod node;

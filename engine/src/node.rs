@@ -9,6 +9,7 @@
 //! Everything in here belongs to one core unless its doc says *node*: then it is shared by all cores and immutable,
 //! or made of single-writer counters.
 
+pub(crate) mod applications;
 mod authority;
 mod batch;
 mod call;

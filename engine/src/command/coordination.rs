@@ -7,6 +7,8 @@ mod member;
 mod septum;
 mod service;
 
+pub(super) use member::find as find_member;
+
 use super::{Command, CommandError, Flags, Group, Run, argument};
 use crate::nodosum::service::ProposeError;
 
@@ -53,13 +55,13 @@ impl From<ProposeError> for CommandError {
 }
 
 /// An argument that is text.
-fn text(bytes: &[u8]) -> Result<String, CommandError> {
+pub(super) fn text(bytes: &[u8]) -> Result<String, CommandError> {
     let text =
         std::str::from_utf8(bytes).map_err(|_| CommandError::Text("ERR a name must be valid UTF-8"))?;
     Ok(text.to_owned())
 }
 
 /// An argument that is a number, not below zero.
-fn number(bytes: &[u8]) -> Result<u64, CommandError> {
+pub(super) fn number(bytes: &[u8]) -> Result<u64, CommandError> {
     u64::try_from(argument::integer(bytes)?).map_err(|_| CommandError::NotInteger)
 }

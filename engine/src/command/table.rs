@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Command, cluster, connection, coordination, generic, keyspace, server, string};
+use super::{Command, application, cluster, connection, coordination, generic, keyspace, server, string};
 
 /// The number of places: a power of two well above the number of rows.
 const PLACES: usize = 1024;
@@ -50,6 +50,7 @@ struct Table {
 impl Table {
     fn build() -> Self {
         let groups = [
+            application::COMMANDS,
             cluster::COMMANDS,
             connection::COMMANDS,
             coordination::COMMANDS,

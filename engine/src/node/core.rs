@@ -18,6 +18,7 @@ use mycorrhizal_net::link::transport::LinkConfig;
 use mycorrhizal_net::ring::Ring;
 use slab::Slab;
 
+use super::applications::Applications;
 use super::call::PendingAnswer;
 use super::caller::Caller;
 use super::counter::CoreCounters;
@@ -70,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) link_config: RefCell<Option<Rc<LinkConfig>>>,
     /// Gossip, on the first core.
     pub(crate) gossip: RefCell<Option<Rc<Gossip>>>,
+    /// The applications whose messages go by it.
+    pub(crate) applications: Applications,
     /// The moves that it takes part in.
     pub(crate) migration: Migration,
     /// Requests that wait until it knows more.
@@ -191,6 +194,7 @@ impl Core {
             outboxes: RefCell::new(Outboxes::new(id, cores)),
             inbox,
             links: Links::default(),
+            applications: Applications::default(),
             migration: Migration::new(node.hasher),
             link_config: RefCell::new(link_config),
             gossip: RefCell::default(),
@@ -409,6 +413,8 @@ impl Turn for CoreTurn {
         let core = &self.0;
         core.begin_turn();
         core.release_held();
+        core.expire_messages();
+        core.pass_answers();
         while let Some(mail) = core.inbox.mails.try_recv() {
             core.read_mail(mail);
         }
@@ -437,9 +443,11 @@ impl Turn for CoreTurn {
         if core.node.is_stopping() {
             return core.park_while_stopping();
         }
-        if held_back || !core.inbox.is_empty() || !core.remains.borrow().is_empty() {
+        let has_input = !core.inbox.is_empty() || core.has_answers();
+        if held_back || has_input || !core.remains.borrow().is_empty() {
             return Park::Now;
         }
-        Park::Until([core.next_expiry(), core.next_look()].into_iter().flatten().min())
+        let dues = [core.next_expiry(), core.next_look(), core.next_message_deadline()];
+        Park::Until(dues.into_iter().flatten().min())
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use dial::accept;
 use super::core::Core;
 use super::directory::PeerId;
 use super::gather::Ticket;
-use super::mesh::Requests;
+use super::mesh::{Letter, Requests};
 use crate::command::table::Row;
 use crate::command::{CommandError, Flags};
 
@@ -198,7 +198,7 @@ impl Core {
     }
 
     /// Answers what was sent and not answered: it may have been done, or not.
-    fn give_up_under_way(&self, wire: &Wire) {
+    fn give_up_under_way(self: &Rc<Self>, wire: &Wire) {
         let under_way: Vec<UnderWay> = wire.under_way.borrow_mut().drain().collect();
         for UnderWay { ticket, row } in under_way {
             let error = if row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::ADMIN) {
@@ -211,13 +211,19 @@ impl Core {
             self.answer_error(ticket, &error);
         }
         self.links.calls.borrow_mut().retain(|_, (peer, _)| *peer != wire.peer);
+        self.on_message_link_end(wire.peer);
     }
 
     /// Answers what waits for a peer that cannot be reached: none of it has been done.
-    fn give_up_waiting(&self, peer: PeerId) {
+    fn give_up_waiting(self: &Rc<Self>, peer: PeerId) {
         loop {
             let Some(mail) = self.outboxes.borrow_mut().take(peer) else { break };
             self.refuse_all(&mail.requests);
+            for letter in &mail.letters {
+                if let Letter::Message(letter) = letter {
+                    self.on_message_unsent(letter);
+                }
+            }
             self.outboxes.borrow_mut().reuse(peer, mail);
         }
         self.links.calls.borrow_mut().retain(|_, (called, _)| *called != peer);
@@ -246,7 +252,7 @@ impl Core {
         }
         let id = calls.insert((peer, reply)) as u64;
         drop(calls);
-        self.outboxes.borrow_mut().mail(peer).letters.push(super::mesh::Letter::Call { id, body });
+        self.outboxes.borrow_mut().mail(peer).letters.push(Letter::Call { id, body });
     }
 
     fn on_coordination_answer(&self, id: u64, body: &[u8]) {

@@ -15,6 +15,7 @@ use mycorrhizal_net::mailbox::{Full, Receiver, Sender};
 use mycorrhizal_net::resp::{Args, Protocol, Span};
 use mycorrhizal_net::ring::{Ring, RingWaker};
 
+use super::applications::MessageLetter;
 use super::core::Core;
 use super::directory::{CoreId, PeerId};
 use super::gather::Ticket;
@@ -64,6 +65,8 @@ pub(crate) enum Letter {
     Transfer(TransferLetter),
     /// The answer to one.
     TransferAnswer(TransferAnswer),
+    /// A message between applications, or an answer.
+    Message(MessageLetter),
     /// The answer to such a call.
     Answer {
         /// To which call.

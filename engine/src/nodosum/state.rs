@@ -125,7 +125,7 @@ pub enum Command {
         /// The instance.
         instance: String,
     },
-    /// A node says what its application can do.
+    /// An application listens on a node, and says what it can do.
     Declare {
         /// Whose application it is.
         session: Session,
@@ -133,6 +133,13 @@ pub enum Command {
         application: String,
         /// What it can do.
         capabilities: BTreeSet<String>,
+    },
+    /// An application on a node listens no more.
+    Retract {
+        /// Whose application it is.
+        session: Session,
+        /// Its name.
+        application: String,
     },
     /// A setting of the cluster gets a value, or loses it.
     Set {
@@ -344,6 +351,7 @@ impl ClusterState {
                 self.check_session(*session)?;
                 self.registry.declare(*session, application, capabilities.clone())?;
             }
+            Command::Retract { session, application } => self.registry.retract(*session, application),
             Command::Set { name, value: Some(value) } => {
                 self.settings.insert(name.clone(), value.clone());
             }

@@ -30,10 +30,10 @@ mod view;
 
 pub use self::body::{
     ArchivedControl, ArchivedControlKind, ArchivedGoodbye, ArchivedInterest, ArchivedInterestHead,
-    ArchivedMessage, ArchivedPublish, ArchivedPublishHead, ArchivedReplies, ArchivedReplyHead,
-    ArchivedRequestHead, ArchivedRequests, ArchivedTransfer, ArchivedTransferKind, Control, ControlKind,
-    Goodbye, Interest, InterestHead, Message, Publish, PublishHead, Replies, ReplyHead, RequestFlags,
-    RequestHead, Requests, Transfer, TransferKind,
+    ArchivedMessage, ArchivedMessageKind, ArchivedPublish, ArchivedPublishHead, ArchivedReplies,
+    ArchivedReplyHead, ArchivedRequestHead, ArchivedRequests, ArchivedTransfer, ArchivedTransferKind,
+    Control, ControlKind, Goodbye, Interest, InterestHead, Message, MessageKind, Publish, PublishHead,
+    Replies, ReplyHead, RequestFlags, RequestHead, Requests, Transfer, TransferKind,
 };
 pub use self::decoder::FrameDecoder;
 pub use self::view::{PublishedItem, ReplyItem, RequestItem};

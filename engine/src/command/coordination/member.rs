@@ -60,7 +60,7 @@ const SUBCOMMANDS: &[Command] = &[
 ];
 
 /// A member by its id, the beginning of its id, or its name.
-fn find(state: &ClusterState, wanted: &str) -> Result<Member, CommandError> {
+pub(in crate::command) fn find(state: &ClusterState, wanted: &str) -> Result<Member, CommandError> {
     let matches = |member: &&Member| {
         member.name == wanted || wanted.len() >= 4 && member.id.to_string().starts_with(wanted)
     };

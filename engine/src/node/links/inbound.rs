@@ -57,6 +57,10 @@ impl Core {
                 self.on_step(wire.peer, step);
                 Ok(())
             }
+            ReceivedFrame::Message(message) => {
+                self.on_message(wire.peer, message);
+                Ok(())
+            }
             other => {
                 tracing::debug!(kind = other.name(), "a frame of a kind that is not taken");
                 Ok(())

@@ -1,7 +1,7 @@
 //! From mail to frames.
 
 use mycorrhizal_net::link::frame::{
-    Control, ControlKind, Frame, Replies, ReplyHead, RequestFlags, RequestHead, Requests, Transfer,
+    Control, ControlKind, Frame, Message, Replies, ReplyHead, RequestFlags, RequestHead, Requests, Transfer,
     TransferKind,
 };
 use mycorrhizal_net::link::transport::Link;
@@ -9,6 +9,7 @@ use mycorrhizal_net::resp::Protocol;
 
 use super::{UnderWay, Wire};
 use crate::mycel::transfer::{self, Ack};
+use crate::node::applications::MessageLetter;
 use crate::node::core::Core;
 use crate::node::mesh::{Letter, Mail, Manner, Request};
 use crate::node::migration::TransferAnswer;
@@ -69,6 +70,11 @@ impl Core {
                 let step = Transfer { partition, epoch, sequence, kind, slot: 0, records };
                 self.send(link, &Frame::Transfer(step));
             }
+            Letter::Message(letter) => {
+                if self.note_message_sent(letter) {
+                    self.send(link, &message(letter));
+                }
+            }
             Letter::Answer { id, body } => self.send(link, &control(*id, ControlKind::Response, body)),
         }
     }
@@ -80,6 +86,16 @@ impl Core {
             link.close();
         }
     }
+}
+
+fn message(letter: &MessageLetter) -> Frame<'_> {
+    Frame::Message(Message {
+        application: letter.application.as_bytes(),
+        kind: letter.kind,
+        id: letter.id.0,
+        timeout_ms: letter.timeout_ms,
+        body: &letter.body,
+    })
 }
 
 fn step<'a>(message: &transfer::TransferMessage<'a>) -> Transfer<'a> {

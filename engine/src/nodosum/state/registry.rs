@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use mycorrhizal_net::identity::NodeId;
 use serde::{Deserialize, Serialize};
 
 use super::member::Session;
@@ -103,7 +104,7 @@ impl Registry {
         own && self.services.remove(&key).is_some()
     }
 
-    /// Says what an application on a node can do, in place of what it said before.
+    /// An application listens on a node; says what it can do, in place of what it said before.
     ///
     /// # Errors
     /// It is too much.
@@ -117,13 +118,21 @@ impl Registry {
         if application.len() + bytes > REGISTRY_BYTES_MAX {
             return Err(RegistryError::PeerTooLarge);
         }
-        let manifest = self.manifests.entry(session).or_default();
-        if capabilities.is_empty() {
-            manifest.remove(application);
-        } else {
-            manifest.insert(application.to_owned(), capabilities);
-        }
+        self.manifests.entry(session).or_default().insert(application.to_owned(), capabilities);
         Ok(())
+    }
+
+    /// An application listens no more on a node.
+    pub fn retract(&mut self, session: Session, application: &str) {
+        if let Some(manifest) = self.manifests.get_mut(&session) {
+            manifest.remove(application);
+        }
+    }
+
+    /// The nodes where an application listens.
+    pub fn listening<'a>(&'a self, application: &'a str) -> impl Iterator<Item = NodeId> + 'a {
+        let listens = self.manifests.iter().filter(move |(_, manifest)| manifest.contains_key(application));
+        listens.map(|(session, _)| session.node)
     }
 
     /// The nodes whose application can do something.

@@ -216,18 +216,34 @@ const _: () = assert!(Span::COPY_OPTIMIZATION.is_enabled());
 /// A message between applications.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize)]
 pub struct Message<'a> {
-    /// The application's name.
+    /// The application's name; empty in an answer.
     #[rkyv(with = AsVec)]
     pub application: &'a [u8],
-    /// What kind of message; known to those who exchange them.
-    pub kind: u8,
-    /// Of the exchange: a response bears that of its request.
+    /// Which side of the exchange it is.
+    pub kind: MessageKind,
+    /// Of the exchange: an answer bears that of what it answers.
     pub id: u64,
-    /// How long the sender waits for a response.
+    /// How long the sender waits for an answer, in ms; 0: for ever.
     pub timeout_ms: u32,
-    /// The message.
+    /// The message, the answer, or why there is none.
     #[rkyv(with = AsVec)]
     pub body: &'a [u8],
+}
+
+/// Which side of an exchange a [`Message`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize)]
+#[rkyv(derive(Clone, Copy, Debug, PartialEq, Eq))]
+pub enum MessageKind {
+    /// It is to be taken.
+    Take,
+    /// It is to be answered.
+    Answer,
+    /// It was taken, or answered by this.
+    Done,
+    /// Nothing has been done with it; the body says why.
+    Refused,
+    /// It was taken, and nobody will answer.
+    Unanswered,
 }
 
 /// The last frame of a link.

@@ -45,7 +45,13 @@ fn samples() -> Vec<Frame<'static>> {
             removed: &[InterestHead { kind: 1, end: 6 }],
             bytes: b"newso*",
         }),
-        Frame::Message(Message { application: b"billing", kind: 1, id: 13, timeout_ms: 250, body: b"due" }),
+        Frame::Message(Message {
+            application: b"billing",
+            kind: MessageKind::Answer,
+            id: 13,
+            timeout_ms: 250,
+            body: b"due",
+        }),
         Frame::Ping(14),
         Frame::Pong(14),
         Frame::Goodbye(Goodbye { reason: b"the node stops" }),
@@ -116,7 +122,7 @@ fn shown(frame: &ReceivedFrame) -> String {
             body.removed().flatten().map(entry).collect::<Vec<_>>()
         ),
         ReceivedFrame::Message(body) => format!(
-            "{name} {} {} {} {} {}",
+            "{name} {} {:?} {} {} {}",
             text(&body.application),
             body.kind,
             body.id,

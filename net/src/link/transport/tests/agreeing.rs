@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::identity::NodeId;
-use crate::link::frame::{Goodbye, Message};
+use crate::link::frame::{Goodbye, Message, MessageKind};
 use crate::link::tls::tests::Authority;
 
 fn message(id: u64, body: &[u8]) -> Frame<'_> {
-    Frame::Message(Message { application: b"test", kind: 0, id, timeout_ms: 0, body })
+    Frame::Message(Message { application: b"test", kind: MessageKind::Take, id, timeout_ms: 0, body })
 }
 
 fn with_tls(config: LinkConfig) -> (LinkConfig, LinkConfig) {

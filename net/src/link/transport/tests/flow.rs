@@ -1,7 +1,7 @@
 //! Room, and ends.
 
 use super::*;
-use crate::link::frame::{Goodbye, Message};
+use crate::link::frame::{Goodbye, Message, MessageKind};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
@@ -15,8 +15,13 @@ fn a_link_whose_peer_does_not_receive_has_no_room_until_it_does() {
         let mut sent = 0;
         // Sockets and threads between the two hold some megabytes; then it is full.
         while near.link.has_room() || sent < 200 {
-            let frame =
-                Frame::Message(Message { application: b"", kind: 0, id: sent, timeout_ms: 0, body: &body });
+            let frame = Frame::Message(Message {
+                application: b"",
+                kind: MessageKind::Take,
+                id: sent,
+                timeout_ms: 0,
+                body: &body,
+            });
             near.link.send(&frame).expect("it is open");
             sent += 1;
             if sent.is_multiple_of(8) {
