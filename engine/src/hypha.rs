@@ -6,11 +6,13 @@
 //! | [`Septa`] | the septa themselves, with their policies |
 //! | [`Election`], [`Lock`], [`Semaphore`] | what one, or a few, may hold at a time |
 //! | [`Services`] | which services run where |
+//! | [`App`] | messages and requests between the nodes of an application |
 //! | [`Members`] | the nodes |
 //!
 //! Handles are cheap to clone, `Send` and `Sync`, and their futures run under any executor. Each has a `blocking()` twin
 //! for plain threads; what a handle gives out (a guard, a watch, a scan) has blocking twins named `wait_…`.
 
+mod app;
 mod builder;
 pub(crate) mod call;
 mod election;
@@ -24,6 +26,7 @@ mod septum;
 mod services;
 mod watch;
 
+pub use app::{App, BlockingApp, Inbox, Incoming, ListenError, MessageError, Sent};
 pub use builder::{Builder, Discover};
 pub use call::CallError;
 pub use election::{BlockingElection, Election, Leader, Leadership};
@@ -133,6 +136,12 @@ impl Hypha {
     #[must_use]
     pub fn services(&self) -> Services {
         Services::new(&self.node)
+    }
+
+    /// The application of a name, which sends and takes messages of type `T`.
+    #[must_use]
+    pub fn app<T: Payload>(&self, name: &str) -> App<T> {
+        App::new(&self.node, name)
     }
 
     /// The members of the cluster.

@@ -50,11 +50,12 @@ pub mod nodosum;
 
 pub use client::{BlockingClient, Client, ClientBuilder, ConnectError};
 pub use hypha::{
-    Addresses, Answer, Batch, BlockingElection, BlockingLock, BlockingSemaphore, BlockingSepta,
-    BlockingSeptum, BlockingServices, Builder, CallError, Condition, Countable, Discover, Election, Hypha,
-    Leader, Leadership, LeaveError, Lock, LockGuard, MemberChange, MemberWatch, Members, NodeStopped,
-    NotReady, Payload, PayloadError, Permit, Raw, Registration, Scan, Semaphore, Septa, Septum, SeptumInfo,
-    SeptumPolicy, ServiceSpec, Services, SetOptions, Stopper, TimeToLive, Watch,
+    Addresses, Answer, App, Batch, BlockingApp, BlockingElection, BlockingLock, BlockingSemaphore,
+    BlockingSepta, BlockingSeptum, BlockingServices, Builder, CallError, Condition, Countable, Discover,
+    Election, Hypha, Inbox, Incoming, Leader, Leadership, LeaveError, ListenError, Lock, LockGuard,
+    MemberChange, MemberWatch, Members, MessageError, NodeStopped, NotReady, Payload, PayloadError, Permit,
+    Raw, Registration, Scan, Semaphore, Sent, Septa, Septum, SeptumInfo, SeptumPolicy, ServiceSpec, Services,
+    SetOptions, Stopper, TimeToLive, Watch,
 };
 pub use mycorrhizal_net::identity::NodeId;
 pub use mycorrhizal_net::link::tls::{TlsConfig as LinkTls, TlsError as LinkTlsError};

@@ -9,7 +9,7 @@ use super::coordination::{find_member, number, text};
 use super::{Command, CommandError, Group, Run};
 use crate::cytoplasm::{Demand, Outcome};
 use crate::node::Caller;
-use crate::node::applications::{Parcel, core_of};
+use crate::node::applications::Parcel;
 
 /// The commands of this group.
 pub(super) const COMMANDS: &[Command] = &[APPLICATION];
@@ -112,7 +112,7 @@ async fn send(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<
     let body = args.get(4);
     if args.get(3) != b"*" {
         let node = find_member(&caller.core.directory.state(), &text(args.get(3))?)?.id;
-        let outcome = transmit(caller, parcel(&application, node, Demand::Take, body, None)).await;
+        let outcome = caller.core.transmit(parcel(&application, node, Demand::Take, body, None)).await;
         taken(outcome)?;
         reply.ok();
         return Ok(());
@@ -120,7 +120,8 @@ async fn send(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<
     let nodes: Vec<NodeId> = caller.core.directory.state().registry().listening(&application).collect();
     let mut outcomes = Vec::with_capacity(nodes.len());
     for node in nodes {
-        outcomes.push((node, transmit(caller, parcel(&application, node, Demand::Take, body, None)).await));
+        outcomes
+            .push((node, caller.core.transmit(parcel(&application, node, Demand::Take, body, None)).await));
     }
     reply.array(outcomes.len());
     for (node, outcome) in outcomes {
@@ -140,23 +141,18 @@ async fn request(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Resu
     let (application, timeout) = (text(args.get(2))?, timeout(args)?);
     let node = find_member(&caller.core.directory.state(), &text(args.get(3))?)?.id;
     let parcel = parcel(&application, node, Demand::Answer, args.get(4), Some(timeout));
-    reply.bulk(&taken(transmit(caller, parcel).await)?);
+    reply.bulk(&taken(caller.core.transmit(parcel).await)?);
     Ok(())
 }
 
 async fn route(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let (application, capability, timeout) = (text(args.get(2))?, text(args.get(3))?, timeout(args)?);
     let state = caller.core.directory.state();
-    let mut capable: Vec<NodeId> =
-        state.registry().capable(&application, &capability).map(|session| session.node).collect();
-    if !capable.is_empty() {
-        let turn = usize::try_from(caller.core.next_holder()).unwrap_or(0) % capable.len();
-        capable.rotate_left(turn);
-    }
+    let capable = state.registry().capable(&application, &capability).map(|session| session.node).collect();
     let mut refused = Outcome::Failed(format!("no node's '{application}' is capable of '{capability}'"));
-    for node in capable {
+    for node in caller.core.node.in_turn(capable) {
         let parcel = parcel(&application, node, Demand::Answer, args.get(4), Some(timeout));
-        match transmit(caller, parcel).await {
+        match caller.core.transmit(parcel).await {
             Outcome::Failed(reason) => refused = Outcome::Failed(reason),
             outcome => {
                 reply.bulk(&taken(outcome)?);
@@ -177,16 +173,6 @@ fn timeout(args: Args<'_>) -> Result<Duration, CommandError> {
         7 if args.get(5).eq_ignore_ascii_case(b"timeout") => Ok(Duration::from_millis(number(args.get(6))?)),
         _ => Err(CommandError::Syntax),
     }
-}
-
-/// Sends a message by the core that the application's messages go by.
-async fn transmit(caller: &Caller, parcel: Parcel) -> Outcome {
-    let cores = u16::try_from(caller.core.node.posts.len()).expect("a node has at most 1024 cores");
-    let core = core_of(&parcel.application, cores);
-    let sent = caller.core.call_later(core, move |core, answerer| {
-        core.send_message(parcel, Box::new(move |core, outcome| answerer.answer(core, outcome)));
-    });
-    sent.await
 }
 
 fn taken(outcome: Outcome) -> Result<Vec<u8>, CommandError> {

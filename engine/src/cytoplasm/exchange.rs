@@ -159,7 +159,7 @@ impl<P: Copy + Ord, R> Exchange<P, R> {
         self.deadlines.extend(dispatch.deadline.map(|deadline| (deadline, id)));
         let key = (dispatch.to, dispatch.application.clone());
         self.flows.entry(key.clone()).or_default().waiting.push_back((id, dispatch));
-        self.post(key, out);
+        self.post(&key, out);
     }
 
     /// Whether a message that was posted is still to be sent; from here on it may have arrived.
@@ -241,12 +241,12 @@ impl<P: Copy + Ord, R> Exchange<P, R> {
             flow.messages -= 1;
             flow.bytes -= pending.bytes;
         }
-        self.post(key, out);
+        self.post(&key, out);
     }
 
     /// Posts what the window of a flow lets go; forgets the flow when nothing is left of it.
-    fn post(&mut self, key: (P, String), out: &mut Vec<Effect<P, R>>) {
-        let Some(flow) = self.flows.get_mut(&key) else { return };
+    fn post(&mut self, key: &(P, String), out: &mut Vec<Effect<P, R>>) {
+        let Some(flow) = self.flows.get_mut(key) else { return };
         while let Some((id, next)) = flow.waiting.front() {
             let at = usize::try_from(id.0 & u64::from(u32::MAX)).unwrap_or(usize::MAX);
             let pending = self.pending.get_mut(at).filter(|pending| pending.id == *id);
@@ -264,7 +264,7 @@ impl<P: Copy + Ord, R> Exchange<P, R> {
             out.extend(flow.waiting.pop_front().map(|(id, dispatch)| Effect::Post(id, dispatch)));
         }
         if flow.messages == 0 {
-            self.flows.remove(&key);
+            self.flows.remove(key);
         }
     }
 }

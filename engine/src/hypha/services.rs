@@ -1,6 +1,6 @@
-//! The service registry: which services run where, and which node's application can do what.
+//! The service registry: which services run where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::watch::Watch;
 use crate::node::shared::Node;
 use crate::node::{CoreId, Unanswered};
 use crate::nodosum::service::ProposeError;
-use crate::nodosum::state::{ClusterState, Health, Member, Service};
+use crate::nodosum::state::{ClusterState, Health, Service};
 
 /// The service registry of the cluster. Cheap to clone; for any thread and any executor.
 ///
@@ -25,9 +25,6 @@ use crate::nodosum::state::{ClusterState, Health, Member, Service};
 /// assert_eq!(services.discover("mail")[0].health, Health::Warning);
 /// registration.deregister().await?;
 /// assert!(services.discover("mail").is_empty());
-///
-/// services.declare("shop", ["refund"]).await?;
-/// assert_eq!(services.capable_of("shop", "refund")[0].id, hypha.id());
 /// # Ok::<(), mycorrhizal::ProposeError>(())
 /// # })?;
 /// # hypha.wait_shutdown()?;
@@ -122,30 +119,6 @@ impl Services {
     pub fn watch(&self, name: &str) -> Watch<Vec<Service>> {
         let name = name.to_owned();
         Watch::new(&self.0, move |state| instances(state, &name))
-    }
-
-    /// Says what an application on this node can do, in place of what it said before; nothing takes it back. It is
-    /// forgotten with the node.
-    ///
-    /// # Errors
-    /// [`ProposeError::Refused`]: it is more than 16 KiB.
-    pub async fn declare<C: Into<String>>(
-        &self,
-        application: &str,
-        capabilities: impl IntoIterator<Item = C>,
-    ) -> Result<(), ProposeError> {
-        let capabilities: BTreeSet<String> = capabilities.into_iter().map(Into::into).collect();
-        let application = application.to_owned();
-        let declared = self.0.run_on(CoreId(0), |core| core.announce_capabilities(application, capabilities));
-        declared.await.map_err(unanswered)?
-    }
-
-    /// The nodes whose application can do something, as far as this node knows.
-    #[must_use]
-    pub fn capable_of(&self, application: &str, capability: &str) -> Vec<Member> {
-        let state = self.0.state();
-        let sessions = state.registry().capable(application, capability);
-        sessions.filter_map(|session| state.member(session.node).cloned()).collect()
     }
 }
 
@@ -254,23 +227,5 @@ impl BlockingServices {
     #[must_use]
     pub fn watch(&self, name: &str) -> Watch<Vec<Service>> {
         self.0.watch(name)
-    }
-
-    /// The blocking twin of [`Services::declare`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn declare<C: Into<String>>(
-        &self,
-        application: &str,
-        capabilities: impl IntoIterator<Item = C>,
-    ) -> Result<(), ProposeError> {
-        block_on(self.0.declare(application, capabilities))
-    }
-
-    /// See [`Services::capable_of`].
-    #[must_use]
-    pub fn capable_of(&self, application: &str, capability: &str) -> Vec<Member> {
-        self.0.capable_of(application, capability)
     }
 }

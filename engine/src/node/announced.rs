@@ -76,6 +76,15 @@ impl Core {
         self.change(Command::Deregister { session: self.session(), name, instance }).await
     }
 
+    /// Announces that an application listens on this node; what it was said to be able to do stays.
+    pub(crate) async fn announce_application(
+        self: Rc<Self>,
+        application: String,
+    ) -> Result<(), ProposeError> {
+        let known = self.announced.borrow().manifests.get(&application).cloned();
+        self.announce_capabilities(application, known.unwrap_or_default()).await
+    }
+
     /// Announces what an application on this node can do, in place of what it could before.
     pub(crate) async fn announce_capabilities(
         self: Rc<Self>,
@@ -85,6 +94,15 @@ impl Core {
         let session = self.session();
         self.announced.borrow_mut().manifests.insert(application.clone(), capabilities.clone());
         self.change(Command::Declare { session, application, capabilities }).await
+    }
+
+    /// An application listens on this node no more.
+    pub(crate) async fn withdraw_application(
+        self: Rc<Self>,
+        application: String,
+    ) -> Result<(), ProposeError> {
+        self.announced.borrow_mut().manifests.remove(&application);
+        self.change(Command::Retract { session: self.session(), application }).await
     }
 
     /// Announces again what the cluster has forgotten.

@@ -101,6 +101,15 @@ impl Core {
         self.exchange(|exchange, out| exchange.dispatch(dispatch, told, out));
     }
 
+    /// Sends a message by the core that its application's messages go by, and returns what became of it.
+    pub(crate) async fn transmit(self: &Rc<Self>, parcel: Parcel) -> Outcome {
+        let cores = u16::try_from(self.node.posts.len()).expect("a node has at most 1024 cores");
+        let sent = self.call_later(core_of(&parcel.application, cores), move |core, answerer| {
+            core.send_message(parcel, Box::new(move |core, outcome| answerer.answer(core, outcome)));
+        });
+        sent.await
+    }
+
     /// Lets the exchange act, and does what it wants done.
     fn exchange(
         self: &Rc<Self>,

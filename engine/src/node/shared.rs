@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use mycorrhizal_net::identity::NodeId;
 use tokio::sync::watch;
@@ -73,6 +73,8 @@ pub(crate) struct Node {
     pub(crate) config_file: Option<PathBuf>,
     /// The last connection id given out.
     pub(crate) connection_ids: AtomicU64,
+    /// Requests that any of several nodes could have taken.
+    turns: AtomicUsize,
     /// Connections open on all cores; bounded by `maxclients`.
     pub(crate) connections: AtomicU64,
     /// Set once, when the node is to stop.
@@ -101,6 +103,7 @@ impl Node {
             processors: parts.processors,
             config_file: parts.config_file,
             connection_ids: AtomicU64::new(0),
+            turns: AtomicUsize::new(0),
             connections: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             stop_requests: parts.stop_requests,
@@ -121,6 +124,14 @@ impl Node {
     /// The next connection id, from 1.
     pub(crate) fn next_connection_id(&self) -> u64 {
         self.connection_ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Puts another of several that are as good as each other first, each time.
+    pub(crate) fn in_turn<T>(&self, mut several: Vec<T>) -> Vec<T> {
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let first = turn % several.len().max(1);
+        several.rotate_left(first);
+        several
     }
 
     /// This life of the node.

@@ -12,6 +12,13 @@ fn run(example: &str) -> String {
 }
 
 #[test]
+fn an_order_is_charged_by_another_application() {
+    let printed = run("two_applications");
+    assert!(printed.contains("order 1 is paid"), "{printed}");
+    assert!(printed.contains("order 2 was refused"), "{printed}");
+}
+
+#[test]
 fn the_session_cache_serves_and_its_leader_works() {
     let printed = run("session_cache");
     assert!(printed.contains("alice is signed in"), "{printed}");

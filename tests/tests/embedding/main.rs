@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what the tests call is a test too")]
 
 mod alone;
+mod app;
 mod client;
 mod examples;
 mod executors;

@@ -1,6 +1,6 @@
 //! Three nodes in this process, as one cluster.
 
-use mycorrhizal::{Health, MemberChange, Presence, SeptumPolicy, ServiceSpec};
+use mycorrhizal::{Health, MemberChange, Presence, Raw, SeptumPolicy, ServiceSpec};
 
 use crate::nodes::{Nodes, SOON, wait};
 
@@ -58,11 +58,12 @@ fn leadership_passes_on_and_what_a_node_had_goes_with_it() {
     let mut members = nodes.node(0).members().watch();
     let first = nodes.node(2).election("billing").blocking().campaign().unwrap();
     let _mail = nodes.node(2).services().blocking().register(ServiceSpec::new("mail")).unwrap();
-    nodes.node(2).services().blocking().declare("shop", ["refund"]).unwrap();
+    nodes.node(2).app::<Raw>("shop").blocking().declare(["refund"]).unwrap();
     let services = nodes.node(0).services();
     wait("the service", || services.discover("mail").len() == 1);
     assert_eq!(services.discover("mail")[0].health, Health::Passing);
-    wait("the capability", || services.capable_of("shop", "refund").len() == 1);
+    let shop = nodes.node(0).app::<Raw>("shop");
+    wait("the capability", || shop.capable_of("refund").len() == 1);
 
     let election = nodes.node(1).election("billing").blocking();
     assert!(election.campaign_within(SOON).unwrap().is_none());
@@ -73,7 +74,7 @@ fn leadership_passes_on_and_what_a_node_had_goes_with_it() {
     let second = election.campaign().unwrap();
     assert!(second.token() > first.token());
     assert!(services.discover("mail").is_empty());
-    assert!(services.capable_of("shop", "refund").is_empty());
+    assert!(shop.capable_of("refund").is_empty());
     let change = members.wait_next().unwrap();
     assert!(matches!(&change, MemberChange::Absent(member) if member.id == id), "{change:?}");
     let absent = nodes.node(0).members().list().into_iter().find(|member| member.id == id).unwrap();

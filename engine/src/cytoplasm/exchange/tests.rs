@@ -47,7 +47,7 @@ fn an_answer_settles_what_it_answers_and_nothing_twice() {
 #[test]
 fn what_was_sent_may_have_arrived_and_what_was_not_has_not() {
     let (mut exchange, mut out) = (Exchange::default(), Effects::new());
-    let due = Instant::now() + Duration::from_secs(1);
+    let due = crate::clock::monotonic() + Duration::from_secs(1);
     for number in 0..4 {
         exchange.dispatch(message(1, b"x", (number > 1).then_some(due)), number, &mut out);
     }
