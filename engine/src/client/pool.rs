@@ -26,12 +26,11 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// How long a node may take to tell who owns what, until another is asked.
 const LEARNING: Duration = Duration::from_secs(2);
 
-/// How often a call is tried again that names an unknown septum: a node may not know yet of one that
-/// another knows.
-const SEPTUM_GRACE: u32 = 6;
-
 /// Redirections in a row after which the client waits a little before it follows the next.
 const REDIRECTIONS: u32 = 5;
+
+/// The connections, each by its port and septum.
+type Connections = BTreeMap<(Rc<str>, Arc<str>), Connection>;
 
 /// Everything the client's thread owns.
 pub(super) struct Pool {
@@ -39,7 +38,7 @@ pub(super) struct Pool {
     options: ClientBuilder,
     seeds: Vec<Rc<str>>,
     topology: RefCell<Topology>,
-    connections: RefCell<BTreeMap<(Rc<str>, Arc<str>), Connection>>,
+    connections: RefCell<Connections>,
     learning: Cell<bool>,
     /// Counts up with every plain port that is used, so that all are.
     turn: Cell<usize>,
@@ -87,6 +86,7 @@ impl Pool {
 
     /// Learns who owns what, from whichever node answers first in turn.
     pub(super) async fn learn(&self) -> Result<(), ConnectError> {
+        self.connections.borrow_mut().retain(|_, connection| !connection.is_over());
         let mut sources = self.topology.borrow().addresses();
         sources.extend(self.seeds.iter().cloned());
         let mut question = Vec::new();
@@ -137,14 +137,20 @@ impl Pool {
     /// The way to a port, in a septum.
     fn connection(&self, address: &Rc<str>, septum: &Arc<str>) -> super::connection::RequestSender {
         let mut connections = self.connections.borrow_mut();
-        connections.retain(|_, connection| !connection.is_over());
         let key = (Rc::clone(address), Arc::clone(septum));
         let open = || {
             let password = self.options.password.clone();
             let opening = Opening { address: Rc::clone(address), password, septum: Arc::clone(septum) };
             Connection::open(&self.executor, opening)
         };
-        connections.entry(key).or_insert_with(open).sender()
+        match connections.get_mut(&key) {
+            Some(connection) if !connection.is_over() => connection.sender(),
+            Some(ended) => {
+                *ended = open();
+                ended.sender()
+            }
+            None => connections.entry(key).or_insert_with(open).sender(),
+        }
     }
 
     /// Runs a call to its end, and tells its outcome.
@@ -163,7 +169,7 @@ impl Pool {
     }
 
     async fn pursue(&self, septum: &Arc<str>, call: &Call, progress: &Progress) -> Outcome {
-        let (mut next, mut pause, mut redirections, mut unknown) = (None, PAUSE, 0, 0);
+        let (mut next, mut pause, mut redirections, mut reconnected) = (None, PAUSE, 0, false);
         loop {
             let (address, asking) = match next.take() {
                 Some(there) => there,
@@ -182,11 +188,13 @@ impl Pool {
                 }
                 Next::Reconnect(error) => {
                     self.connections.borrow_mut().remove(&(address, Arc::clone(septum)));
-                    unknown += 1;
-                    if unknown > SEPTUM_GRACE {
+                    // There may be another septum of that name by now.
+                    if reconnected {
                         return Err(error);
                     }
+                    reconnected = true;
                     progress.note(error);
+                    continue;
                 }
                 Next::Again(error) => {
                     progress.note(error);
