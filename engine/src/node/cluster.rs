@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mycorrhizal_net::gossip::{Key, KeyRing};
+use mycorrhizal_net::gossip::KeyError;
 use mycorrhizal_net::identity::{Incarnation, NodeId};
-use mycorrhizal_net::link::handshake::{ClusterTag, LinkSecret, SecretError};
+use mycorrhizal_net::link::handshake::ClusterTag;
 use mycorrhizal_net::link::tls::TlsConfig;
 use mycorrhizal_net::link::transport::LinkConfig;
+use mycorrhizal_net::secret::Secrets;
 use tokio::sync::oneshot;
 
 use super::core::Core;
@@ -29,7 +30,8 @@ pub const LINK_PORT: u16 = 8946;
 pub struct ClusterOptions {
     /// The cluster's name: nodes of another name are strangers.
     pub name: String,
-    /// The text of the cluster's key file; at least 16 bytes. Who has it may be a member.
+    /// What the cluster's key file holds: one key a line, each of at least 16 bytes. The first is used, those below are
+    /// accepted as well. Who has one may be a member.
     pub secret: Vec<u8>,
     /// How many nodes must see each other before the first cluster is founded.
     pub expect: usize,
@@ -70,16 +72,16 @@ impl ClusterOptions {
         }
     }
 
-    /// The key as links prove it.
-    pub(crate) fn link_config(&self) -> Result<LinkConfig, SecretError> {
-        let mut config = LinkConfig::new(LinkSecret::new([&self.secret])?);
-        config.tls = self.tls.clone();
-        Ok(config)
+    /// The keys that the node starts with.
+    pub(crate) fn secrets(&self) -> Result<Secrets, KeyError> {
+        Secrets::parse(&self.secret)
     }
 
-    /// The key as gossip is sealed by it.
-    pub(crate) fn key_ring(&self) -> Result<KeyRing, mycorrhizal_net::gossip::KeyError> {
-        Ok(KeyRing::new(Key::derive(&self.secret)?))
+    /// How links are made with these keys.
+    pub(crate) fn link_config(&self, secrets: &Secrets) -> LinkConfig {
+        let mut config = LinkConfig::new(secrets.link_secret());
+        config.tls = self.tls.clone();
+        config
     }
 }
 

@@ -1,6 +1,6 @@
 //! Gossip on the first core: drives the membership machine by a socket, a clock, and beacons on the LAN.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::rc::Rc;
@@ -37,6 +37,8 @@ pub(crate) struct Gossip {
     sealer: RefCell<Sealer>,
     opener: RefCell<Opener>,
     plain: RefCell<Vec<u8>>,
+    /// Whether it was told that datagrams are sealed with a key that is not here.
+    warned: Cell<bool>,
 }
 
 /// The time since the machine's boot, as machines take it.
@@ -56,7 +58,7 @@ impl Core {
             cores: u16::try_from(self.node.posts.len()).expect("a node has at most 1024 cores"),
         };
         let name = &cluster.options.name;
-        let keys = cluster.options.key_ring().map_err(std::io::Error::other)?;
+        let keys = cluster.options.secrets().map_err(std::io::Error::other)?.key_ring();
         let gossip = Rc::new(Gossip {
             node: self.node.id,
             socket,
@@ -72,9 +74,10 @@ impl Core {
             )),
             opener: RefCell::new(Opener::new(name)),
             plain: RefCell::default(),
+            warned: Cell::new(false),
         });
         *self.gossip.borrow_mut() = Some(Rc::clone(&gossip));
-        self.meet(&seeds(&cluster.options.join));
+        self.start_seeds(cluster.options.join.clone());
         glommio::spawn_local(hear(Rc::clone(self), Rc::clone(&gossip))).detach();
         glommio::spawn_local(keep_time(Rc::clone(self), Rc::clone(&gossip))).detach();
         if cluster.options.multicast {
@@ -88,6 +91,20 @@ impl Core {
         let Some(gossip) = self.gossip() else { return };
         gossip.membership.borrow_mut().join(now(), seeds, &mut gossip.outbox.borrow_mut());
         self.follow_up(&gossip);
+    }
+
+    /// Seals and opens datagrams by these keys from now on.
+    pub(crate) fn set_gossip_keys(&self, keys: KeyRing) {
+        if let Some(gossip) = self.gossip() {
+            gossip.keys.replace(keys);
+        }
+    }
+
+    /// How many nodes are alive, by gossip, this one included.
+    pub(crate) fn alive_by_gossip(&self) -> usize {
+        let Some(gossip) = self.gossip() else { return 1 };
+        let membership = gossip.membership.borrow();
+        1 + membership.members().filter(|member| member.state != MemberState::Down).count()
     }
 
     /// Tells others that this node goes.
@@ -136,7 +153,7 @@ impl Core {
             }
             Ok(header) if header.kind == BEACON_KIND => self.on_beacon(gossip, &plain, datagram.from().ip()),
             Ok(_) => {}
-            Err(dropped) => note_dropped(dropped, datagram.from()),
+            Err(dropped) => gossip.note_dropped(dropped, datagram.from()),
         }
         gossip.plain.replace(plain);
         self.follow_up(gossip);
@@ -195,21 +212,13 @@ impl Core {
     }
 }
 
-fn note_dropped(dropped: Dropped, from: SocketAddr) {
-    tracing::debug!(%dropped, %from, "a datagram was dropped");
-}
-
-/// The addresses behind `host:port` texts; what has none is told.
-fn seeds(join: &[String]) -> Vec<SocketAddr> {
-    use std::net::ToSocketAddrs;
-    let resolve = |text: &String| match text.to_socket_addrs() {
-        Ok(addresses) => addresses.collect(),
-        Err(error) => {
-            tracing::warn!(seed = text, %error, "a seed has no address");
-            Vec::new()
+impl Gossip {
+    fn note_dropped(&self, dropped: Dropped, from: SocketAddr) {
+        if dropped == Dropped::UnknownKey && !self.warned.replace(true) {
+            tracing::warn!(%from, "datagrams come that are sealed with a key which this node does not have");
         }
-    };
-    join.iter().flat_map(resolve).collect()
+        tracing::debug!(%dropped, %from, "a datagram was dropped");
+    }
 }
 
 /// Standing task: what comes in.

@@ -268,9 +268,7 @@ fn join(
     posts: &[Post],
     addresses: &Addresses,
 ) -> Result<(Cluster, JoinHandle<()>), StartError> {
-    let key_error = |error: &dyn std::error::Error| StartError::ConfigKey(error.to_string());
-    options.key_ring().map_err(|error| key_error(&error))?;
-    options.link_config().map_err(|error| key_error(&error))?;
+    options.secrets().map_err(|error| StartError::ConfigKey(error.to_string()))?;
     let reaches: Vec<Reach> = posts.iter().map(Post::reach).collect();
     let store = store.expect("a member of a cluster has a store");
     let returns = store.cluster()?.is_some();

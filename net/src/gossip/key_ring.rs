@@ -64,6 +64,15 @@ pub enum KeyError {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 4]);
 
+impl KeyId {
+    /// From its eight hex digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| u32::from_str_radix(text, 16).ok()).flatten().map(|number| Self(number.to_be_bytes()))
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:08x}", u32::from_be_bytes(self.0))
@@ -238,6 +247,8 @@ mod tests {
         assert_eq!(Key::derive(b"  correct horse battery staple\r\n").expect("long enough"), key);
         assert_ne!(Key::derive(b"correct horse battery Staple").expect("long enough"), key);
         assert_eq!(key.id().to_string(), "269659aa");
+        assert_eq!(KeyId::parse("269659aa"), Some(key.id()));
+        assert_eq!((KeyId::parse("+69659aa"), KeyId::parse("269659a")), (None, None));
         assert_eq!(Key::derive(b" \n"), Err(KeyError::ConfigTooShort { bytes: 0 }));
         assert_eq!(Key::derive(b"fifteen  bytes.\n"), Err(KeyError::ConfigTooShort { bytes: 15 }));
     }
