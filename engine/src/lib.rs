@@ -50,7 +50,7 @@ pub use hypha::{
 };
 pub use mycorrhizal_net::link::tls::{TlsConfig as LinkTls, TlsError as LinkTlsError};
 pub use node::{
-    ClusterOptions, CoreError, CoreSet, CoreSetError, Endpoints, GOSSIP_PORT, LINK_PORT, StartError,
+    ClusterOptions, CoreError, CoreSet, CoreSetError, Endpoints, GOSSIP_PORT, LINK_PORT, StartError, node_id,
 };
 
 /// Runs the examples of the README as tests.

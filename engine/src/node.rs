@@ -51,4 +51,4 @@ pub(crate) use execution::run_as;
 pub(crate) use isolation::{run_on_all, run_on_one};
 pub(crate) use mesh::Manner;
 pub use mycorrhizal_net::executor::{CoreError, CoreSet, CoreSetError};
-pub use start::StartError;
+pub use start::{StartError, node_id};

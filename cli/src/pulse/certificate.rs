@@ -3,6 +3,7 @@
 //! ```text
 //!   certs ca --out DIR             DIR/ca.pem    every node: --link-tls-ca
 //!                                  DIR/ca.key    stays where certificates are made
+//!   certs id DATA-DIR              the id of a node before its first start
 //!   certs node ID --out DIR        DIR/ID.pem    that node: --link-tls-cert
 //!                                  DIR/ID.key    that node: --link-tls-key
 //! ```
@@ -40,11 +41,23 @@ pub(crate) fn run(action: CertificateAction, form: Form, mut out: impl Write) ->
     let files = match action {
         CertificateAction::Ca { out, days } => make_authority(&out, days)?,
         CertificateAction::Node { nodes, out, days } => make_certificates(&nodes, &out, days)?,
+        CertificateAction::Id { directory, cluster } => return tell_id(&directory, &cluster, form, out),
     };
     let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
     match form {
         Form::Json => writeln!(out, "{}", json!({ "files": names }))?,
         Form::Table(_) => names.iter().try_for_each(|name| writeln!(out, "{name}"))?,
+    }
+    Ok(out.flush()?)
+}
+
+fn tell_id(directory: &Path, cluster: &str, form: Form, mut out: impl Write) -> Result<(), PulseError> {
+    fs::create_dir_all(directory).map_err(|error| in_the_way("make", directory, &error))?;
+    let id = mycorrhizal::node_id(directory, cluster);
+    let id = id.map_err(|error| PulseError::Local(format!("{}: {error}", directory.display())))?;
+    match form {
+        Form::Json => writeln!(out, "{}", json!({ "id": id.to_string() }))?,
+        Form::Table(_) => writeln!(out, "{id}")?,
     }
     Ok(out.flush()?)
 }

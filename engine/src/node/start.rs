@@ -3,6 +3,7 @@
 mod ports;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -157,6 +158,15 @@ pub(crate) fn start(mut builder: Builder) -> Result<Hypha, StartError> {
     }));
     let cores = starting.into_iter().map(|core| core.go(&node)).collect();
     Ok(Hypha { node, cores, service, addresses, stop_requests })
+}
+
+/// The id of the node whose data lies in `directory`; it is drawn here if the node has never been started. Nothing may
+/// run there.
+///
+/// # Errors
+/// The directory cannot be used, or belongs to a node of another cluster.
+pub fn node_id(directory: &Path, cluster_name: &str) -> Result<NodeId, StartError> {
+    Ok(Store::open(directory)?.node_id(cluster_name, random::bytes())?)
 }
 
 /// One life of the node, and where it remembers its earlier ones.

@@ -22,6 +22,18 @@ pub fn daemon_binary() -> &'static Path {
     BINARY.get_or_init(|| std::env::var_os("MYCORRHIZAL_SUBJECT").map_or_else(build, PathBuf::from))
 }
 
+/// The command line, beside the daemon.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn pulse_binary() -> PathBuf {
+    existing(
+        daemon_binary().with_file_name("pulse"),
+        "it lies beside the daemon that MYCORRHIZAL_SUBJECT names",
+    )
+}
+
 /// Redis 7.0.
 pub(super) fn redis_binary() -> PathBuf {
     existing(
@@ -41,6 +53,8 @@ fn build() -> PathBuf {
         "--workspace",
         "--bin",
         "mycorrhizald",
+        "--bin",
+        "pulse",
         "--message-format=json",
     ]);
     if std::env::current_exe().is_ok_and(|test| test.components().any(|part| part.as_os_str() == "release")) {

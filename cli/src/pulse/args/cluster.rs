@@ -34,9 +34,18 @@ pub(crate) enum CertificateAction {
         #[arg(long, value_name = "DAYS", default_value_t = 3650)]
         days: u32,
     },
+    /// Print the id of a node that does not run, and need never have been started
+    Id {
+        /// Its data directory, made if it is not there
+        #[arg(value_name = "DATA-DIR")]
+        directory: PathBuf,
+        /// The cluster that it is to belong to
+        #[arg(long, value_name = "NAME")]
+        cluster: String,
+    },
     /// Make a certificate for each node, signed by the authority in DIR
     Node {
-        /// Ids of nodes, 40 hex digits each; `mycorrhizald --print-node-id` tells a node's
+        /// Ids of nodes, 40 hex digits each, as `pulse members --json` and `pulse certs id` tell them
         #[arg(value_name = "NODE-ID", required = true)]
         nodes: Vec<String>,
         /// Directory of the authority, and to write to
