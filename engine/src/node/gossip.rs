@@ -1,17 +1,22 @@
 //! Gossip on the first core: drives the membership machine by a socket, a clock, and beacons on the LAN.
 
+mod peer_keys;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
-use mycorrhizal_net::gossip::{BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, Dropped, KeyRing, Opener, Sealer};
+use mycorrhizal_net::gossip::{
+    BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, Dropped, KeyId, KeyRing, Opener, Sealer,
+};
 use mycorrhizal_net::identity::NodeId;
 use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Datagram, Datagrams};
 use mycorrhizal_net::socket::{MulticastSockets, multicast_sockets};
 
+use self::peer_keys::PeerKeys;
 use super::cluster::Cluster;
 use super::core::Core;
 use crate::clock;
@@ -34,6 +39,7 @@ pub(crate) struct Gossip {
     membership: RefCell<Membership>,
     outbox: RefCell<Outbox>,
     keys: RefCell<KeyRing>,
+    peer_keys: RefCell<PeerKeys>,
     sealer: RefCell<Sealer>,
     opener: RefCell<Opener>,
     plain: RefCell<Vec<u8>>,
@@ -65,6 +71,7 @@ impl Core {
             membership: RefCell::new(Membership::new(now(), identity, Config::default(), random::number())),
             outbox: RefCell::default(),
             keys: RefCell::new(keys),
+            peer_keys: RefCell::default(),
             sealer: RefCell::new(Sealer::new(
                 name,
                 self.node.id,
@@ -97,6 +104,7 @@ impl Core {
     pub(crate) fn set_gossip_keys(&self, keys: KeyRing) {
         if let Some(gossip) = self.gossip() {
             gossip.keys.replace(keys);
+            gossip.peer_keys.borrow_mut().clear();
         }
     }
 
@@ -148,10 +156,13 @@ impl Core {
         let opened = gossip.opener.borrow_mut().open(&gossip.keys.borrow(), datagram, &mut plain);
         match opened {
             Ok(header) if header.kind == MEMBERSHIP_KIND => {
+                gossip.note_key(datagram.from(), header.key);
                 let mut outbox = gossip.outbox.borrow_mut();
                 gossip.membership.borrow_mut().on_datagram(now(), &plain, &mut outbox);
             }
-            Ok(header) if header.kind == BEACON_KIND => self.on_beacon(gossip, &plain, datagram.from().ip()),
+            Ok(header) if header.kind == BEACON_KIND => {
+                self.on_beacon(gossip, &plain, datagram.from().ip(), header.key);
+            }
             Ok(_) => {}
             Err(dropped) => gossip.note_dropped(dropped, datagram.from()),
         }
@@ -159,10 +170,11 @@ impl Core {
         self.follow_up(gossip);
     }
 
-    fn on_beacon(self: &Rc<Self>, gossip: &Gossip, plain: &[u8], from: IpAddr) {
+    fn on_beacon(self: &Rc<Self>, gossip: &Gossip, plain: &[u8], from: IpAddr, key: KeyId) {
         let Ok(beacon) = Beacon::decode(plain) else { return };
         if beacon.node != gossip.node {
             let seed = SocketAddr::new(beacon.host(from), beacon.gossip_port);
+            gossip.note_key(seed, key);
             gossip.membership.borrow_mut().join(now(), &[seed], &mut gossip.outbox.borrow_mut());
         }
     }
@@ -171,11 +183,14 @@ impl Core {
     fn follow_up(self: &Rc<Self>, gossip: &Gossip) {
         let Outbox { datagrams, events } = gossip.outbox.take();
         for datagram in datagrams {
-            let sealed =
-                gossip.sealer.borrow_mut().seal(&gossip.keys.borrow(), MEMBERSHIP_KIND, &datagram.payload);
-            match sealed {
-                Ok(bytes) => gossip.socket.send_to(bytes, datagram.to),
-                Err(error) => tracing::error!(%error, "a datagram cannot be sealed"),
+            let keys = gossip.keys.borrow();
+            let also = gossip.peer_keys.borrow().also(datagram.to);
+            for key in [Some(keys.used_id()), also].into_iter().flatten() {
+                let mut sealer = gossip.sealer.borrow_mut();
+                match sealer.seal_with(&keys, key, MEMBERSHIP_KIND, &datagram.payload) {
+                    Ok(bytes) => gossip.socket.send_to(bytes, datagram.to),
+                    Err(error) => tracing::error!(%error, "a datagram cannot be sealed"),
+                }
             }
         }
         if !events.is_empty() {
@@ -213,6 +228,10 @@ impl Core {
 }
 
 impl Gossip {
+    fn note_key(&self, from: SocketAddr, key: KeyId) {
+        self.peer_keys.borrow_mut().on_heard(from, key, self.keys.borrow().used_id());
+    }
+
     fn note_dropped(&self, dropped: Dropped, from: SocketAddr) {
         if dropped == Dropped::UnknownKey && !self.warned.replace(true) {
             tracing::warn!(%from, "datagrams come that are sealed with a key which this node does not have");

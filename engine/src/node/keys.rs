@@ -17,9 +17,9 @@
 //! listens to, as with AUTH.
 //!
 //! **Members that are away.** One that was down while a key was installed comes back with its key file as it was. As
-//! long as the old key is not removed, it is let in, learns of the new key from consensus, and asks for it. Once the old
-//! key is removed it stays out, whatever it remembers, until the new key is in its key file: that is what removing is
-//! for. A node that is to become a member for the first time needs the key in use in its key file.
+//! long as the old key is not removed, it is let in (gossip answers in the key in which it was spoken to, as well), learns
+//! of the new key from consensus, and asks for it. So does a node that becomes a member. Once the old key is removed
+//! they stay out, whatever they remember, until the new key is in their key files: that is what removing is for.
 //!
 //! **Key files.** A node reads its file when it starts and does not write it: whoever exchanges keys puts the new one
 //! into the files, as their first line, before he removes the old one. What the file says and consensus has retired is
@@ -55,7 +55,7 @@ const INSTALLED: &str = "installed";
 const RETIRED: &str = "retired";
 
 /// The pause before members are asked once more for a key that none of them gave.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The keys of a node.
 pub(crate) struct Keys {
@@ -172,11 +172,11 @@ impl Core {
                 break;
             }
             for id in lacking {
-                if let Some(secret) = self.ask_members_for(&state, id).await {
-                    // A key that was installed here meanwhile is there already.
-                    if let Err(error) = self.accept_key(secret) {
-                        tracing::error!(%error, "a key of the cluster cannot be installed");
-                    }
+                let Some(secret) = self.ask_members_for(&state, id).await else { continue };
+                // It may have been retired meanwhile.
+                let is_wanted = keys.lacks(&Plan::of(&self.directory.state())).contains(&id);
+                if is_wanted && let Err(error) = self.accept_key(secret) {
+                    tracing::error!(%error, "a key of the cluster cannot be installed");
                 }
             }
             self.ring.sleep_until(self.ring.now() + ASK_AGAIN).await;
@@ -218,8 +218,11 @@ impl Core {
     /// Accepts a key from now on.
     pub(crate) fn accept_key(self: &Rc<Self>, secret: Secret) -> Result<(), KeyError> {
         let Some(keys) = &self.keys else { return Ok(()) };
+        let mut plan = Plan::of(&self.directory.state());
+        // A key that was retired may be installed again: the state says so in a moment.
+        plan.retired.remove(&secret.id());
         keys.secrets.borrow_mut().install(secret)?;
-        Plan::of(&self.directory.state()).put_in_force(&mut keys.secrets.borrow_mut());
+        plan.put_in_force(&mut keys.secrets.borrow_mut());
         self.spread_keys();
         Ok(())
     }

@@ -222,6 +222,11 @@ impl KeyRing {
         std::iter::once(KeyEntry { id: self.used.id, in_use: true }).chain(others).collect()
     }
 
+    /// What the key that seals is called.
+    pub fn used_id(&self) -> KeyId {
+        self.used.id
+    }
+
     /// The key that seals.
     pub(super) fn used(&self) -> &Key {
         &self.used
