@@ -203,16 +203,22 @@ impl Core {
         match event {
             Event::MemberUp(member) => {
                 tracing::info!(node = %member.id, address = %member.address, "a node is up");
-                let link = SocketAddr::new(member.address.ip(), member.link_port);
-                self.links.note_address(member.id, link);
+                self.note_link(member);
+            }
+            Event::MemberChanged { after, .. } => {
+                tracing::info!(node = %after.id, address = %after.address, "a node is up in another life");
+                self.note_link(after);
             }
             Event::MemberDown(member) => tracing::warn!(node = %member.id, "a node is down"),
             Event::SelfDeclaredDown(identity) => {
                 tracing::warn!(incarnation = %identity.incarnation, "others took this node for down");
             }
             Event::Twin(twin) => self.call_on_twin(SocketAddr::new(twin.address.ip(), twin.link_port)),
-            other => tracing::debug!(?other, "news of membership"),
         }
+    }
+
+    fn note_link(&self, member: &MemberIdentity) {
+        self.links.note_address(member.id, SocketAddr::new(member.address.ip(), member.link_port));
     }
 
     fn tell_who_is_alive(&self, gossip: &Gossip) {
