@@ -4,6 +4,8 @@
 //!  args ─┬─ exec ────┐                                ┌─ print (people, raw) ─┐
 //!        ├─ (pipe) ──┼─▶ runner ─▶ session ─▶ server ─┤                       ├─▶ stdout
 //!        ├─ (prompt)─┘                                └─ json ────────────────┘
+//!        ├─ members, drain, keys … ─▶ console ─▶ session
+//!        ├─ certs ─▶ files
 //!        ├─ status ──┐
 //!        └─ top ─────┴─▶ session: INFO ─▶ figures ─▶ table, JSON, or a screen
 //! ```
@@ -12,15 +14,20 @@
 
 mod amount;
 mod args;
+mod certificate;
+mod cluster;
 mod connection;
+mod console;
 mod error;
 mod figures;
+mod grid;
 mod help;
 mod json;
 mod line;
 mod pipe;
 mod print;
 mod prompt;
+mod record;
 mod reference;
 mod runner;
 mod session;
@@ -40,6 +47,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use self::args::{Action, Arguments, Options};
+use self::console::Console;
 use self::error::PulseError;
 use self::print::{Colours, Style};
 use self::prompt::Interactive;
@@ -91,15 +99,18 @@ fn run(arguments: Arguments) -> Result<Outcome, PulseError> {
             Runner::new(session, style(&options), stdout()).run(&command)
         }
         Some(Action::Status) => {
-            let form = if options.json {
-                Form::Json
-            } else {
-                Form::Table(Colours::for_terminal(stdout().is_terminal()))
-            };
-            status::run(&mut session.impatient(), form, stdout()).map(|()| Outcome::Done)
+            status::run(&mut session.impatient(), form(&options), stdout()).map(|()| Outcome::Done)
         }
         Some(Action::Top { interval, count }) => {
             watch(session.impatient(), options.json, Pace { interval, count }).map(|()| Outcome::Done)
+        }
+        Some(Action::Cluster(action)) => {
+            signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupt))?;
+            let console = Console::new(session.impatient(), form(&options), stdout(), interrupt);
+            cluster::run(console, action, options.raw).map(|()| Outcome::Done)
+        }
+        Some(Action::Certs { action }) => {
+            certificate::run(action, form(&options), stdout()).map(|()| Outcome::Done)
         }
         None if stdin().is_terminal() => interactive(session, &options, interrupt).map(|()| Outcome::Done),
         None => pipe::run(&mut Runner::new(session, style(&options), stdout().lock()), stdin().lock()),
@@ -126,6 +137,10 @@ fn interactive(session: Session, options: &Options, interrupt: Arc<AtomicBool>) 
     let colours = Colours::for_terminal(stdout().is_terminal());
     Interactive::new(Runner::new(session, style(options), stdout()), colours, history.as_deref(), interrupt)
         .run()
+}
+
+fn form(options: &Options) -> Form {
+    if options.json { Form::Json } else { Form::Table(Colours::for_terminal(stdout().is_terminal())) }
 }
 
 fn style(options: &Options) -> Style {

@@ -60,7 +60,7 @@ pub use hypha::{
 pub use mycorrhizal_net::identity::NodeId;
 pub use mycorrhizal_net::link::tls::{TlsConfig as LinkTls, TlsError as LinkTlsError};
 pub use mycorrhizal_net::resp::Value;
-pub use node::{CoreError, CoreSet, CoreSetError, Endpoints, GOSSIP_PORT, LINK_PORT, StartError};
+pub use node::{CoreError, CoreSet, CoreSetError, Endpoints, GOSSIP_PORT, LINK_PORT, StartError, node_id};
 pub use nodosum::service::ProposeError;
 pub use nodosum::state::{Health, Member, Presence, Service, Standing};
 

@@ -9,5 +9,6 @@ pub mod mailbox;
 pub mod random;
 pub mod resp;
 pub mod ring;
+pub mod secret;
 pub mod socket;
 pub mod version;

@@ -7,6 +7,7 @@ pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod differential;
+pub mod pulse;
 pub mod random;
 pub mod server;
 pub mod transcript;

@@ -93,7 +93,8 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     pub cluster: Option<String>,
 
-    /// File with the key that all members share, at least 16 bytes; whoever has it may be a member
+    /// File with the key that all members share, at least 16 bytes; whoever has it may be a member. Keys in further lines
+    /// are accepted as well
     #[arg(long, value_name = "PATH", help_heading = "Cluster")]
     pub cluster_key_file: Option<PathBuf>,
 

@@ -1,9 +1,13 @@
 //! The command line of `pulse`.
 
+mod cluster;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::cluster::{CertificateAction, ClusterAction, KeyAction, Limits, SeptumAction};
 
 use super::session::Target;
 
@@ -41,6 +45,13 @@ pub(crate) enum Action {
         /// Looks after which to end [default: none]
         #[arg(long, short = 'n', value_name = "N")]
         count: Option<u64>,
+    },
+    #[command(flatten)]
+    Cluster(ClusterAction),
+    /// Make certificates for mutual TLS between nodes (--link-tls-ca and its like)
+    Certs {
+        #[command(subcommand)]
+        action: CertificateAction,
     },
 }
 

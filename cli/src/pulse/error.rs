@@ -17,6 +17,9 @@ pub(crate) enum PulseError {
     /// The server answered something that the caller cannot do anything with.
     #[error("{0}")]
     Unusable(String),
+    /// Something on this machine is in the way.
+    #[error("{0}")]
+    Local(String),
     /// The user asked for what cannot be here.
     #[error("{0}")]
     Misused(&'static str),

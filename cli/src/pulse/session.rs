@@ -102,6 +102,12 @@ impl Session {
         }
     }
 
+    /// Whether the server is on this host.
+    pub(crate) fn is_local(&self) -> bool {
+        let host = self.target.host.as_str();
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     /// The database that the next command works on.
     pub(crate) fn db(&self) -> u32 {
         self.target.db

@@ -2,8 +2,10 @@
 //!
 //! A node that belongs to no cluster agrees with itself: all of this works there too.
 
+mod key;
 mod lease;
 mod member;
+mod partition;
 mod septum;
 mod service;
 

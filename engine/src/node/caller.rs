@@ -279,7 +279,7 @@ impl Caller {
     }
 }
 
-fn decode(reply: &[u8]) -> Result<Value, CommandError> {
+pub(super) fn decode(reply: &[u8]) -> Result<Value, CommandError> {
     match Decoder::new(ReplyLimits::default()).decode(reply, 0) {
         Ok(Some((Value::Error(text), _))) => {
             Err(CommandError::Message(String::from_utf8_lossy(&text).into_owned()))

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mycorrhizal_net::gossip::{Key, KeyRing};
+use mycorrhizal_net::gossip::KeyError;
 use mycorrhizal_net::identity::{Incarnation, NodeId};
-use mycorrhizal_net::link::handshake::{ClusterTag, LinkSecret, SecretError};
+use mycorrhizal_net::link::handshake::ClusterTag;
 use mycorrhizal_net::link::tls::TlsConfig;
 use mycorrhizal_net::link::transport::LinkConfig;
+use mycorrhizal_net::secret::Secrets;
 use tokio::sync::oneshot;
 
 use super::core::Core;
@@ -57,16 +58,16 @@ impl Default for ClusterOptions {
 }
 
 impl ClusterOptions {
-    /// The key as links prove it.
-    pub(crate) fn link_config(&self) -> Result<LinkConfig, SecretError> {
-        let mut config = LinkConfig::new(LinkSecret::new([&self.secret])?);
-        config.tls = self.tls.clone();
-        Ok(config)
+    /// The keys that the node starts with.
+    pub(crate) fn secrets(&self) -> Result<Secrets, KeyError> {
+        Secrets::parse(&self.secret)
     }
 
-    /// The key as gossip is sealed by it.
-    pub(crate) fn key_ring(&self) -> Result<KeyRing, mycorrhizal_net::gossip::KeyError> {
-        Ok(KeyRing::new(Key::derive(&self.secret)?))
+    /// How links are made with these keys.
+    pub(crate) fn link_config(&self, secrets: &Secrets) -> LinkConfig {
+        let mut config = LinkConfig::new(secrets.link_secret());
+        config.tls = self.tls.clone();
+        config
     }
 }
 

@@ -28,9 +28,11 @@ use super::gather::Gather;
 use super::gossip::Gossip;
 use super::held::Holding;
 use super::intent::Intents;
+use super::keys::Keys;
 use super::links::Links;
 use super::mesh::{Inbox, Mail, Outboxes};
 use super::migration::Migration;
+use super::seeds::Resolver;
 use super::settings::Settings;
 use super::shared::Node;
 use super::slowlog::{LatencyEvents, SlowLog};
@@ -70,6 +72,10 @@ pub(crate) struct Core {
     pub(crate) links: Links,
     /// How its links are made; as long as its node belongs to a cluster.
     pub(crate) link_config: RefCell<Option<Rc<LinkConfig>>>,
+    /// The keys of the cluster, on the first core.
+    pub(crate) keys: Option<Keys>,
+    /// Resolves names, for the first core.
+    pub(crate) resolver: RefCell<Option<Resolver>>,
     /// Gossip, on the first core.
     pub(crate) gossip: RefCell<Option<Rc<Gossip>>>,
     /// The applications whose messages go by it.
@@ -204,8 +210,11 @@ impl Core {
         let settings = Rc::new(node.settings.clone());
         let cores = node.posts.len();
         node.counters[id.index()].startup_bytes.set(keyspace.used_bytes() as u64);
-        let link_config = node.cluster.as_ref().and_then(|cluster| cluster.options.link_config().ok());
-        let link_config = link_config.map(Rc::new);
+        let secrets = node.cluster.as_ref().and_then(|cluster| {
+            let secrets = cluster.options.secrets().ok()?;
+            Some((Rc::new(cluster.options.link_config(&secrets)), secrets))
+        });
+        let (link_config, secrets) = secrets.unzip();
         let count = u16::try_from(cores).expect("a node has at most 1024 cores");
         Rc::new(Self {
             id,
@@ -224,6 +233,8 @@ impl Core {
             applications: Applications::default(),
             migration: Migration::new(node.hasher),
             link_config: RefCell::new(link_config),
+            keys: secrets.filter(|_| id == CoreId(0)).map(Keys::new),
+            resolver: RefCell::default(),
             gossip: RefCell::default(),
             announced: RefCell::default(),
             holding: RefCell::default(),

@@ -1,17 +1,22 @@
 //! Gossip on the first core: drives the membership machine by a socket, a clock, and beacons on the LAN.
 
-use std::cell::RefCell;
+mod peer_keys;
+
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
-use mycorrhizal_net::gossip::{BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, Dropped, KeyRing, Opener, Sealer};
+use mycorrhizal_net::gossip::{
+    BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, Dropped, KeyId, KeyRing, Opener, Sealer,
+};
 use mycorrhizal_net::identity::NodeId;
 use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Datagram, Datagrams};
 use mycorrhizal_net::socket::{MulticastSockets, multicast_sockets};
 
+use self::peer_keys::PeerKeys;
 use super::cluster::Cluster;
 use super::core::Core;
 use crate::clock;
@@ -34,9 +39,12 @@ pub(crate) struct Gossip {
     membership: RefCell<Membership>,
     outbox: RefCell<Outbox>,
     keys: RefCell<KeyRing>,
+    peer_keys: RefCell<PeerKeys>,
     sealer: RefCell<Sealer>,
     opener: RefCell<Opener>,
     plain: RefCell<Vec<u8>>,
+    /// Whether it was told that datagrams are sealed with a key that is not here.
+    warned: Cell<bool>,
 }
 
 /// The time since the machine's boot, as machines take it.
@@ -56,13 +64,14 @@ impl Core {
             cores: u16::try_from(self.node.posts.len()).expect("a node has at most 1024 cores"),
         };
         let name = &cluster.options.name;
-        let keys = cluster.options.key_ring().map_err(std::io::Error::other)?;
+        let keys = cluster.options.secrets().map_err(std::io::Error::other)?.key_ring();
         let gossip = Rc::new(Gossip {
             node: self.node.id,
             socket,
             membership: RefCell::new(Membership::new(now(), identity, Config::default(), random::number())),
             outbox: RefCell::default(),
             keys: RefCell::new(keys),
+            peer_keys: RefCell::default(),
             sealer: RefCell::new(Sealer::new(
                 name,
                 self.node.id,
@@ -72,9 +81,10 @@ impl Core {
             )),
             opener: RefCell::new(Opener::new(name)),
             plain: RefCell::default(),
+            warned: Cell::new(false),
         });
         *self.gossip.borrow_mut() = Some(Rc::clone(&gossip));
-        self.meet(&seeds(&cluster.options.discover.seeds));
+        self.start_seeds(cluster.options.discover.seeds.clone());
         glommio::spawn_local(hear(Rc::clone(self), Rc::clone(&gossip))).detach();
         glommio::spawn_local(keep_time(Rc::clone(self), Rc::clone(&gossip))).detach();
         if cluster.options.discover.multicast {
@@ -88,6 +98,21 @@ impl Core {
         let Some(gossip) = self.gossip() else { return };
         gossip.membership.borrow_mut().join(now(), seeds, &mut gossip.outbox.borrow_mut());
         self.follow_up(&gossip);
+    }
+
+    /// Seals and opens datagrams by these keys from now on.
+    pub(crate) fn set_gossip_keys(&self, keys: KeyRing) {
+        if let Some(gossip) = self.gossip() {
+            gossip.keys.replace(keys);
+            gossip.peer_keys.borrow_mut().clear();
+        }
+    }
+
+    /// How many nodes are alive, by gossip, this one included.
+    pub(crate) fn alive_by_gossip(&self) -> usize {
+        let Some(gossip) = self.gossip() else { return 1 };
+        let membership = gossip.membership.borrow();
+        1 + membership.members().filter(|member| member.state != MemberState::Down).count()
     }
 
     /// Tells others that this node goes.
@@ -131,21 +156,25 @@ impl Core {
         let opened = gossip.opener.borrow_mut().open(&gossip.keys.borrow(), datagram, &mut plain);
         match opened {
             Ok(header) if header.kind == MEMBERSHIP_KIND => {
+                gossip.note_key(datagram.from(), header.key);
                 let mut outbox = gossip.outbox.borrow_mut();
                 gossip.membership.borrow_mut().on_datagram(now(), &plain, &mut outbox);
             }
-            Ok(header) if header.kind == BEACON_KIND => self.on_beacon(gossip, &plain, datagram.from().ip()),
+            Ok(header) if header.kind == BEACON_KIND => {
+                self.on_beacon(gossip, &plain, datagram.from().ip(), header.key);
+            }
             Ok(_) => {}
-            Err(dropped) => note_dropped(dropped, datagram.from()),
+            Err(dropped) => gossip.note_dropped(dropped, datagram.from()),
         }
         gossip.plain.replace(plain);
         self.follow_up(gossip);
     }
 
-    fn on_beacon(self: &Rc<Self>, gossip: &Gossip, plain: &[u8], from: IpAddr) {
+    fn on_beacon(self: &Rc<Self>, gossip: &Gossip, plain: &[u8], from: IpAddr, key: KeyId) {
         let Ok(beacon) = Beacon::decode(plain) else { return };
         if beacon.node != gossip.node {
             let seed = SocketAddr::new(beacon.host(from), beacon.gossip_port);
+            gossip.note_key(seed, key);
             gossip.membership.borrow_mut().join(now(), &[seed], &mut gossip.outbox.borrow_mut());
         }
     }
@@ -154,11 +183,14 @@ impl Core {
     fn follow_up(self: &Rc<Self>, gossip: &Gossip) {
         let Outbox { datagrams, events } = gossip.outbox.take();
         for datagram in datagrams {
-            let sealed =
-                gossip.sealer.borrow_mut().seal(&gossip.keys.borrow(), MEMBERSHIP_KIND, &datagram.payload);
-            match sealed {
-                Ok(bytes) => gossip.socket.send_to(bytes, datagram.to),
-                Err(error) => tracing::error!(%error, "a datagram cannot be sealed"),
+            let keys = gossip.keys.borrow();
+            let also = gossip.peer_keys.borrow().also(datagram.to);
+            for key in [Some(keys.used_id()), also].into_iter().flatten() {
+                let mut sealer = gossip.sealer.borrow_mut();
+                match sealer.seal_with(&keys, key, MEMBERSHIP_KIND, &datagram.payload) {
+                    Ok(bytes) => gossip.socket.send_to(bytes, datagram.to),
+                    Err(error) => tracing::error!(%error, "a datagram cannot be sealed"),
+                }
             }
         }
         if !events.is_empty() {
@@ -171,16 +203,22 @@ impl Core {
         match event {
             Event::MemberUp(member) => {
                 tracing::info!(node = %member.id, address = %member.address, "a node is up");
-                let link = SocketAddr::new(member.address.ip(), member.link_port);
-                self.links.note_address(member.id, link);
+                self.note_link(member);
+            }
+            Event::MemberChanged { after, .. } => {
+                tracing::info!(node = %after.id, address = %after.address, "a node is up in another life");
+                self.note_link(after);
             }
             Event::MemberDown(member) => tracing::warn!(node = %member.id, "a node is down"),
             Event::SelfDeclaredDown(identity) => {
                 tracing::warn!(incarnation = %identity.incarnation, "others took this node for down");
             }
             Event::Twin(twin) => self.call_on_twin(SocketAddr::new(twin.address.ip(), twin.link_port)),
-            other => tracing::debug!(?other, "news of membership"),
         }
+    }
+
+    fn note_link(&self, member: &MemberIdentity) {
+        self.links.note_address(member.id, SocketAddr::new(member.address.ip(), member.link_port));
     }
 
     fn tell_who_is_alive(&self, gossip: &Gossip) {
@@ -195,21 +233,17 @@ impl Core {
     }
 }
 
-fn note_dropped(dropped: Dropped, from: SocketAddr) {
-    tracing::debug!(%dropped, %from, "a datagram was dropped");
-}
+impl Gossip {
+    fn note_key(&self, from: SocketAddr, key: KeyId) {
+        self.peer_keys.borrow_mut().on_heard(from, key, self.keys.borrow().used_id());
+    }
 
-/// The addresses behind `host:port` texts; what has none is told.
-fn seeds(join: &[String]) -> Vec<SocketAddr> {
-    use std::net::ToSocketAddrs;
-    let resolve = |text: &String| match text.to_socket_addrs() {
-        Ok(addresses) => addresses.collect(),
-        Err(error) => {
-            tracing::warn!(seed = text, %error, "a seed has no address");
-            Vec::new()
+    fn note_dropped(&self, dropped: Dropped, from: SocketAddr) {
+        if dropped == Dropped::UnknownKey && !self.warned.replace(true) {
+            tracing::warn!(%from, "datagrams come that are sealed with a key which this node does not have");
         }
-    };
-    join.iter().flat_map(resolve).collect()
+        tracing::debug!(%dropped, %from, "a datagram was dropped");
+    }
 }
 
 /// Standing task: what comes in.

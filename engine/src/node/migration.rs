@@ -103,6 +103,13 @@ impl Migration {
         self.departures.borrow().is_empty()
     }
 
+    /// How many slots of each partition on its way out were read in full.
+    pub(crate) fn progress(&self) -> Vec<(u16, u16)> {
+        let number = |number: usize| u16::try_from(number).expect("there are 16,384 slots");
+        let exports = self.exports.borrow();
+        exports.iter().map(|export| (number(export.partition()), number(export.slots_done()))).collect()
+    }
+
     /// Memory of what has come and is not owned yet.
     pub(crate) fn staged_bytes(&self) -> usize {
         self.imports.borrow().used_bytes()

@@ -40,6 +40,7 @@ impl Core {
         }
         self.directory.set_state(Arc::clone(state));
         self.follow_catalogue(&before, state);
+        self.follow_keys(&before, state);
         self.follow_map(&before, state);
         self.cut_links_to_absent(&before, state);
         self.release_held();

@@ -3,6 +3,7 @@
 mod ports;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -159,6 +160,15 @@ pub(crate) fn start(mut builder: Builder) -> Result<Hypha, StartError> {
     Ok(Hypha { node, cores, service, addresses, stop_requests })
 }
 
+/// The id of the node whose data lies in `directory`; it is drawn here if the node has never been started. Nothing may
+/// run there.
+///
+/// # Errors
+/// The directory cannot be used, or belongs to a node of another cluster.
+pub fn node_id(directory: &Path, cluster_name: &str) -> Result<NodeId, StartError> {
+    Ok(Store::open(directory)?.node_id(cluster_name, random::bytes())?)
+}
+
 /// One life of the node, and where it remembers its earlier ones.
 struct Life {
     id: NodeId,
@@ -268,9 +278,7 @@ fn join(
     posts: &[Post],
     addresses: &Addresses,
 ) -> Result<(Cluster, JoinHandle<()>), StartError> {
-    let key_error = |error: &dyn std::error::Error| StartError::ConfigKey(error.to_string());
-    options.key_ring().map_err(|error| key_error(&error))?;
-    options.link_config().map_err(|error| key_error(&error))?;
+    options.secrets().map_err(|error| StartError::ConfigKey(error.to_string()))?;
     let reaches: Vec<Reach> = posts.iter().map(Post::reach).collect();
     let store = store.expect("a member of a cluster has a store");
     let returns = store.cluster()?.is_some();

@@ -289,6 +289,11 @@ impl ClusterState {
         self.settings.get(name).map(String::as_str)
     }
 
+    /// All settings of the cluster, by name.
+    pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether a life of a node is the present one.
     #[must_use]
     pub fn is_current(&self, session: Session) -> bool {

@@ -64,6 +64,15 @@ pub enum KeyError {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 4]);
 
+impl KeyId {
+    /// From its eight hex digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_id = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| u32::from_str_radix(text, 16).ok()).flatten().map(|number| Self(number.to_be_bytes()))
+    }
+}
+
 impl fmt::Display for KeyId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:08x}", u32::from_be_bytes(self.0))
@@ -213,6 +222,11 @@ impl KeyRing {
         std::iter::once(KeyEntry { id: self.used.id, in_use: true }).chain(others).collect()
     }
 
+    /// What the key that seals is called.
+    pub fn used_id(&self) -> KeyId {
+        self.used.id
+    }
+
     /// The key that seals.
     pub(super) fn used(&self) -> &Key {
         &self.used
@@ -238,6 +252,8 @@ mod tests {
         assert_eq!(Key::derive(b"  correct horse battery staple\r\n").expect("long enough"), key);
         assert_ne!(Key::derive(b"correct horse battery Staple").expect("long enough"), key);
         assert_eq!(key.id().to_string(), "269659aa");
+        assert_eq!(KeyId::parse("269659aa"), Some(key.id()));
+        assert_eq!((KeyId::parse("+69659aa"), KeyId::parse("269659a")), (None, None));
         assert_eq!(Key::derive(b" \n"), Err(KeyError::ConfigTooShort { bytes: 0 }));
         assert_eq!(Key::derive(b"fifteen  bytes.\n"), Err(KeyError::ConfigTooShort { bytes: 15 }));
     }

@@ -16,7 +16,7 @@
 //! million times with one key before two of its lives shared a salt with a chance worth naming (1 in 4,000).
 
 use super::header::{CORES_MAX, HEADER_BYTES, Header, SALT_BYTES};
-use super::key_ring::KeyRing;
+use super::key_ring::{KeyId, KeyRing};
 use super::window::Windows;
 use crate::identity::{Incarnation, NodeId};
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
@@ -105,10 +105,25 @@ impl Sealer {
     ///
     /// It is longer than [`PAYLOAD_BYTES_MAX`].
     pub fn seal(&mut self, keys: &KeyRing, kind: u8, payload: &[u8]) -> Result<Vec<u8>, SealError> {
+        self.seal_with(keys, keys.used_id(), kind, payload)
+    }
+
+    /// Seals `payload` with key `id`, or with the key in use if there is no such key: for who may not have that.
+    ///
+    /// # Errors
+    ///
+    /// It is longer than [`PAYLOAD_BYTES_MAX`].
+    pub fn seal_with(
+        &mut self,
+        keys: &KeyRing,
+        id: KeyId,
+        kind: u8,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(SealError::LocalTooLarge { bytes: payload.len() });
         }
-        let key = keys.used();
+        let key = keys.find(id).unwrap_or_else(|| keys.used());
         let header = Header {
             kind,
             key: key.id(),

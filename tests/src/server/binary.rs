@@ -20,14 +20,29 @@ pub fn workspace_root() -> &'static Path {
 pub fn daemon_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        std::env::var_os("MYCORRHIZAL_SUBJECT").map_or_else(|| build("--bin", "mycorrhizald"), PathBuf::from)
+        std::env::var_os("MYCORRHIZAL_SUBJECT").map_or_else(
+            || build("mycorrhizald", &["--bin", "mycorrhizald", "--bin", "pulse"]),
+            PathBuf::from,
+        )
     })
 }
 
 /// An example of the library, built from the tree as it is.
 #[must_use]
 pub fn example_binary(name: &str) -> PathBuf {
-    build("--example", name)
+    build(name, &["--example", name])
+}
+
+/// The command line, beside the daemon.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn pulse_binary() -> PathBuf {
+    existing(
+        daemon_binary().with_file_name("pulse"),
+        "it lies beside the daemon that MYCORRHIZAL_SUBJECT names",
+    )
 }
 
 /// Redis 7.0.
@@ -39,10 +54,10 @@ pub(super) fn redis_binary() -> PathBuf {
 }
 
 /// Builds the whole workspace's features, as `cargo test --workspace` did, so that nothing is compiled twice.
-fn build(kind: &str, name: &str) -> PathBuf {
+fn build(name: &str, targets: &[&str]) -> PathBuf {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace_root()).stdin(Stdio::null()).stderr(Stdio::inherit());
-    cargo.args(["build", "--quiet", "--locked", "--workspace", kind, name, "--message-format=json"]);
+    cargo.args(["build", "--quiet", "--locked", "--workspace", "--message-format=json"]).args(targets);
     if std::env::current_exe().is_ok_and(|test| test.components().any(|part| part.as_os_str() == "release")) {
         cargo.arg("--release");
     }

@@ -35,7 +35,7 @@ fn is_secret(text: &str) -> bool {
     let words: Vec<&str> =
         words.iter().map(String::as_str).skip_while(|word| word.parse::<u64>().is_ok()).collect();
     match words.as_slice() {
-        ["auth", ..] | ["acl", "setuser", ..] => true,
+        ["auth", ..] | ["acl", "setuser", ..] | ["nodosum", "keys", "install", ..] => true,
         ["config", "set", settings @ ..] => {
             settings.iter().any(|setting| setting.contains("pass") || setting.contains("auth"))
         }
@@ -102,6 +102,7 @@ mod tests {
             "auth hunter2",
             "AUTH user hunter2",
             "2 auth hunter2",
+            "nodosum keys install hunter2",
             "hello 3 AUTH user hunter2",
             "config set requirepass hunter2",
             "CONFIG SET maxmemory 1gb masterauth hunter2",

@@ -1,13 +1,11 @@
 //! NODOSUM: the members of the cluster, what each of them owns, and how they come and go.
 
-use std::net::ToSocketAddrs as _;
-
 use mycorrhizal_net::resp::{Args, Reply};
 
 use super::{CONTAINER, HELP, SUBCOMMAND, text};
 use crate::command::{Command, CommandError, Flags, Run};
-use crate::node::{Caller, Core, CoreId};
-use crate::nodosum::state::{ClusterState, Command as Change, CoreAddress, Member, Presence, Standing};
+use crate::node::Caller;
+use crate::nodosum::state::{ClusterState, Command as Change, Member, Presence, Standing};
 
 pub(super) const NODOSUM: Command = Command {
     name: "nodosum",
@@ -50,11 +48,12 @@ const SUBCOMMANDS: &[Command] = &[
         run: Run::Node(|caller, args, reply| Box::pin(join(caller, args, reply))),
         ..ADMIN
     },
+    super::key::KEYS,
     Command { name: "members", summary: "Lists the members.", run: Run::Session(members), ..SUBCOMMAND },
     Command {
         name: "partitions",
         summary: "Tells who owns how many partitions, and which of them move.",
-        run: Run::Session(partitions),
+        run: Run::Node(|caller, args, reply| Box::pin(super::partition::partitions(caller, args, reply))),
         ..SUBCOMMAND
     },
 ];
@@ -111,21 +110,16 @@ async fn found(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandErro
     Ok(())
 }
 
-const ALONE: CommandError = CommandError::Text("ERR this node belongs to no cluster");
+pub(super) const ALONE: CommandError = CommandError::Text("ERR this node belongs to no cluster");
 
 async fn join(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     if caller.core.node.cluster.is_none() {
         return Err(ALONE);
     }
-    let mut seeds = Vec::new();
-    for at in 2..args.len() {
-        let seed = text(args.get(at))?;
-        let addresses = seed.to_socket_addrs();
-        let addresses = addresses
-            .map_err(|error| CommandError::Message(format!("ERR '{seed}' has no address: {error}")))?;
-        seeds.extend(addresses);
+    let seeds = (2..args.len()).map(|at| text(args.get(at))).collect::<Result<Vec<_>, _>>()?;
+    if let Some((seed, error)) = caller.core.meet_names(seeds).await.failures.first() {
+        return Err(CommandError::Message(format!("ERR '{seed}' has no address: {error}")));
     }
-    caller.core.call(CoreId(0), move |core: &std::rc::Rc<Core>| core.meet(&seeds)).await;
     reply.ok();
     Ok(())
 }
@@ -139,11 +133,15 @@ fn members(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Co
     Ok(())
 }
 
-fn write_member(state: &ClusterState, member: &Member, is_me: bool, reply: &mut Reply<'_>) {
-    let presence = match member.presence {
+/// Whether a member is there, in a word.
+pub(super) fn presence(member: &Member) -> &'static str {
+    match member.presence {
         Presence::Present => "present",
         Presence::Absent => "absent",
-    };
+    }
+}
+
+fn write_member(state: &ClusterState, member: &Member, is_me: bool, reply: &mut Reply<'_>) {
     let standing = match member.standing {
         Standing::Active => "active",
         Standing::Draining => "draining",
@@ -155,7 +153,7 @@ fn write_member(state: &ClusterState, member: &Member, is_me: bool, reply: &mut 
         ("name", member.name.clone()),
         ("gossip", address(member.gossip_address(0))),
         ("links", address(member.link_address(0))),
-        ("presence", presence.to_owned()),
+        ("presence", presence(member).to_owned()),
         ("standing", standing.to_owned()),
     ];
     let numbers = [
@@ -175,54 +173,4 @@ fn write_member(state: &ClusterState, member: &Member, is_me: bool, reply: &mut 
         reply.bulk(name.as_bytes());
         reply.integer(i64::try_from(value).unwrap_or(i64::MAX));
     }
-}
-
-fn partitions(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
-    let state = caller.core.directory.state();
-    let (map, directory) = (state.map(), &caller.core.directory);
-    reply.map(4);
-    reply.bulk(b"epoch");
-    reply.integer(i64::try_from(map.epoch()).unwrap_or(i64::MAX));
-    reply.bulk(b"lost");
-    reply.integer(i64::try_from(state.partitions_lost()).unwrap_or(i64::MAX));
-    reply.bulk(b"owners");
-    let owners: Vec<CoreAddress> = state.members().flat_map(Member::core_addresses).collect();
-    reply.array(owners.len());
-    for core in owners {
-        reply.map(3);
-        write_core(core, reply);
-        reply.bulk(b"slots");
-        let ranges = directory.slots_of(directory.peer(core));
-        reply.array(ranges.len() * 2);
-        for (first, last) in ranges {
-            reply.integer(i64::from(first));
-            reply.integer(i64::from(last));
-        }
-    }
-    reply.bulk(b"moves");
-    let moves: Vec<_> = map
-        .iter()
-        .filter_map(|(partition, entry)| Some((partition, entry.owner?, entry.moving_to?)))
-        .collect();
-    reply.array(moves.len());
-    for (partition, from, to) in moves {
-        reply.map(5);
-        reply.bulk(b"partition");
-        reply.integer(i64::from(partition.0));
-        for (name, core) in [("from", from), ("to", to)] {
-            reply.bulk(name.as_bytes());
-            reply.bulk(core.node.to_string().as_bytes());
-            reply.bulk(format!("{name}-core").as_bytes());
-            reply.integer(i64::from(core.core));
-        }
-    }
-    Ok(())
-}
-
-/// Node and core, as two pairs of a map.
-fn write_core(CoreAddress { node, core }: CoreAddress, reply: &mut Reply<'_>) {
-    reply.bulk(b"node");
-    reply.bulk(node.to_string().as_bytes());
-    reply.bulk(b"core");
-    reply.integer(i64::from(core));
 }

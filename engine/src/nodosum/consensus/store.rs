@@ -139,6 +139,25 @@ impl Store {
         })
     }
 
+    /// The id of the node, `random` if it has none yet.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; among them that the directory belongs to a node of another cluster.
+    pub fn node_id(&self, cluster_name: &str, random: [u8; ID_BYTES]) -> Result<NodeId, StoreError> {
+        match self.read::<String>("cluster-name")? {
+            Some(found) if found != cluster_name => {
+                return Err(StoreError::ConfigOtherCluster { found, wanted: cluster_name.to_owned() });
+            }
+            Some(_) => {}
+            None => self.write("cluster-name", &cluster_name, Durability::Synced)?,
+        }
+        if let Some(id) = self.read("node-id")? {
+            return Ok(id);
+        }
+        self.write("node-id", &NodeId(random), Durability::Synced)?;
+        Ok(NodeId(random))
+    }
+
     /// Begins a life of the node: its id, drawn from `random` if it has none yet, and an incarnation that it never had.
     ///
     /// # Errors
@@ -148,17 +167,9 @@ impl Store {
         cluster_name: &str,
         random: [u8; ID_BYTES],
     ) -> Result<(NodeId, Incarnation), StoreError> {
-        match self.read::<String>("cluster-name")? {
-            Some(found) if found != cluster_name => {
-                return Err(StoreError::ConfigOtherCluster { found, wanted: cluster_name.to_owned() });
-            }
-            Some(_) => {}
-            None => self.write("cluster-name", &cluster_name, Durability::Synced)?,
-        }
-        let id = self.read("node-id")?.unwrap_or(NodeId(random));
+        let id = self.node_id(cluster_name, random)?;
         let last = self.read("incarnation")?.unwrap_or(Incarnation(0));
         let incarnation = Incarnation(last.0 + 1);
-        self.write("node-id", &id, Durability::Synced)?;
         self.write("incarnation", &incarnation, Durability::Synced)?;
         Ok((id, incarnation))
     }

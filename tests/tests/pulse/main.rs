@@ -1,0 +1,5 @@
+//! The command line against real servers.
+
+mod bus;
+mod certificates;
+mod cluster;
