@@ -1,0 +1,20 @@
+//! The event bus: who hears what, over all nodes. Sans-I/O; [`crate::node`] does what is decided here.
+//!
+//! ```text
+//!   PUBLISH ──▶ Interest: which cores have a subscriber? ──a part each──▶ Subscriptions: who of this core is to hear it?
+//!                  ▲                                                           │
+//!                  └────── Announcer: what changed, who knows it by now ◀──────┘
+//! ```
+//!
+//! Every core knows of every core of the cluster what it has subscribers for, so that a message goes to those cores only. A
+//! subscription is confirmed when all have been told: what is published anywhere after that, arrives.
+
+mod announcer;
+mod interest;
+mod name;
+mod subscriptions;
+
+pub(crate) use announcer::{Announcer, Delta};
+pub(crate) use interest::Interest;
+pub(crate) use name::{Kind, Names};
+pub(crate) use subscriptions::{SubscriberId, Subscriptions};
