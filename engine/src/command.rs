@@ -27,6 +27,7 @@ mod generic;
 mod help;
 mod keyspace;
 mod many;
+mod pubsub;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use flags::{Categories, Flags};
 pub use keys::KeySpec;
 pub use tip::Tip;
 
+use crate::cytoplasm::Kind;
 use crate::mycel::{Db, Key, Keyspace, View};
 use crate::node::Caller;
 
@@ -93,6 +95,8 @@ pub enum Group {
     Cluster,
     /// What the nodes agree on.
     Coordination,
+    /// Messages.
+    Pubsub,
 }
 
 impl Group {
@@ -106,6 +110,7 @@ impl Group {
             Self::Server => "server",
             Self::Cluster => "cluster",
             Self::Coordination => "coordination",
+            Self::Pubsub => "pubsub",
         }
     }
 }
@@ -135,6 +140,8 @@ pub enum Run {
     },
     /// Works on the connection, where it is held.
     Session(SessionFn),
+    /// Sends a message to the subscribers of a channel, wherever they are: `name channel message`.
+    Publish(Kind),
     /// Talks with several cores, or waits.
     Node(NodeFn),
     /// Has subcommands and does nothing by itself.

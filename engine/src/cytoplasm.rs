@@ -16,5 +16,5 @@ mod subscriptions;
 
 pub(crate) use announcer::{Announcer, Delta};
 pub(crate) use interest::Interest;
-pub(crate) use name::{Kind, Names};
-pub(crate) use subscriptions::{SubscriberId, Subscriptions};
+pub(crate) use name::Kind;
+pub(crate) use subscriptions::{SubscriberId, Subscriptions, Unsubscribed};

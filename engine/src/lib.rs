@@ -35,10 +35,12 @@
 //! | [`node`] | the node: cores, connections, links |
 //! | [`mycel`] | the keyspace and its storage |
 //! | [`nodosum`] | what nodes agree on: who is a member |
+//! | `cytoplasm` | the event bus: who hears what |
 //! | [`command`] | commands as data, and their functions |
 
 mod clock;
 pub mod command;
+mod cytoplasm;
 pub mod hypha;
 pub mod mycel;
 pub mod node;

@@ -6,7 +6,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Command, cluster, connection, coordination, generic, keyspace, server, string};
+use super::{Command, cluster, connection, coordination, generic, keyspace, pubsub, server, string};
 
 /// The number of places: a power of two well above the number of rows.
 const PLACES: usize = 1024;
@@ -55,6 +55,7 @@ impl Table {
             coordination::COMMANDS,
             generic::COMMANDS,
             keyspace::COMMANDS,
+            pubsub::COMMANDS,
             server::COMMANDS,
             string::COMMANDS,
         ];

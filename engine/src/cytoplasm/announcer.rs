@@ -69,10 +69,9 @@ impl<P: Copy + Eq> Announcer<P> {
         fresh
     }
 
-    /// Something may have changed about a name; returns whether that is the first change since the last delta.
-    pub(crate) fn note(&mut self, kind: Kind, name: Rc<[u8]>) -> bool {
+    /// Something may have changed about a name.
+    pub(crate) fn note(&mut self, kind: Kind, name: Rc<[u8]>) {
         self.changes.push((kind, name));
-        self.changes.len() == 1
     }
 
     /// The delta of all changes since the last; `is_of_interest` says how things stand now.
@@ -102,11 +101,6 @@ impl<P: Copy + Eq> Announcer<P> {
     /// Everybody who is told, and whether a delta is enough: else all there is has to go first.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = (P, bool)> {
         self.listeners.iter().map(|listener| (listener.core, listener.up_to_date))
-    }
-
-    /// Whether somebody is to be told of any names.
-    pub(crate) fn is_listener(&self, core: P) -> bool {
-        self.listeners.iter().any(|listener| listener.core == core)
     }
 
     /// The way to a listener has been made anew; says whether it is to be told all there is, which may be nothing.
@@ -170,9 +164,9 @@ mod tests {
     #[test]
     fn changes_of_a_turn_go_out_together_and_as_things_stand_then() {
         let mut announcer = Announcer::<u16>::new();
-        assert!(announcer.note(Kind::Channel, name("a")));
-        assert!(!announcer.note(Kind::Pattern, name("b*")));
-        assert!(!announcer.note(Kind::Channel, name("a")));
+        announcer.note(Kind::Channel, name("a"));
+        announcer.note(Kind::Pattern, name("b*"));
+        announcer.note(Kind::Channel, name("a"));
         assert_eq!(announcer.awaited_version(), 1);
         let delta = announcer.take_delta(|kind, _| kind == Kind::Pattern);
         let added = vec![(Kind::Pattern, Box::from(&b"b*"[..]))];

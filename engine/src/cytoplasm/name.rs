@@ -8,7 +8,7 @@ use crate::mycel::Hasher;
 
 /// What a name is the name of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// A channel.
     Channel,
     /// A pattern of channels.

@@ -12,7 +12,11 @@ use crate::mycel::{Case, Hasher, glob_match};
 
 /// A subscriber of this core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SubscriberId(usize);
+pub(crate) struct SubscriberId {
+    place: usize,
+    /// Places are used again, numbers are not.
+    number: u64,
+}
 
 /// The subscribers of a core; `S` is what they are reached by.
 #[derive(Debug)]
@@ -20,6 +24,7 @@ pub(crate) struct Subscriptions<S> {
     hasher: Hasher,
     topics: [Names<Topic>; 3],
     subscribers: Slab<Subscriber<S>>,
+    joined: u64,
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +36,7 @@ struct Topic {
 
 #[derive(Debug)]
 struct Subscriber<S> {
+    number: u64,
     outlet: S,
     /// By kind and name the place among the subscribers of the topic.
     places: [Names<usize>; 3],
@@ -40,13 +46,15 @@ impl<S> Subscriptions<S> {
     /// Without any.
     pub(crate) fn new(hasher: Hasher) -> Self {
         let topics = std::array::from_fn(|_| Names::new(hasher));
-        Self { hasher, topics, subscribers: Slab::new() }
+        Self { hasher, topics, subscribers: Slab::new(), joined: 0 }
     }
 
     /// A new subscriber, to nothing yet.
     pub(crate) fn join(&mut self, outlet: S) -> SubscriberId {
         let places = std::array::from_fn(|_| Names::new(self.hasher));
-        SubscriberId(self.subscribers.insert(Subscriber { outlet, places }))
+        self.joined += 1;
+        let number = self.joined;
+        SubscriberId { place: self.subscribers.insert(Subscriber { number, outlet, places }), number }
     }
 
     /// A subscriber is gone; returns the names that are of no interest any more.
@@ -59,7 +67,9 @@ impl<S> Subscriptions<S> {
                 }
             }
         }
-        self.subscribers.try_remove(id.0);
+        if self.find(id).is_some() {
+            self.subscribers.remove(id.place);
+        }
         lost
     }
 
@@ -84,7 +94,8 @@ impl<S> Subscriptions<S> {
 
     /// Subscribes; nothing happens to one that is subscribed already.
     pub(crate) fn subscribe(&mut self, id: SubscriberId, kind: Kind, name: &[u8]) {
-        let Some(subscriber) = self.subscribers.get_mut(id.0) else { return };
+        let subscriber = self.subscribers.get_mut(id.place);
+        let Some(subscriber) = subscriber.filter(|known| known.number == id.number) else { return };
         let (_, topic) = self.topics[kind.index()].get_or_insert(name, Topic::default);
         let places = &mut subscriber.places[kind.index()];
         if places.get(name).is_none() {
@@ -95,14 +106,14 @@ impl<S> Subscriptions<S> {
 
     /// Ends a subscription.
     pub(crate) fn unsubscribe(&mut self, id: SubscriberId, kind: Kind, name: &[u8]) -> Unsubscribed {
-        let subscriber = self.subscribers.get_mut(id.0);
+        let subscriber = self.subscribers.get_mut(id.place).filter(|known| known.number == id.number);
         let place = subscriber.and_then(|subscriber| subscriber.places[kind.index()].remove(name));
         let Some(place) = place else { return Unsubscribed::WasNot };
         let topics = &mut self.topics[kind.index()];
         let topic = topics.get_mut(name).expect("a topic has all its subscribers");
         topic.subscribers.swap_remove(place);
         if let Some(moved) = topic.subscribers.get(place) {
-            let moved = &mut self.subscribers[moved.0].places[kind.index()];
+            let moved = &mut self.subscribers[moved.place].places[kind.index()];
             *moved.get_mut(name).expect("a subscriber knows all its places") = place;
         }
         if topic.subscribers.is_empty() && topic.expected == 0 {
@@ -112,21 +123,26 @@ impl<S> Subscriptions<S> {
         Unsubscribed::OthersStay
     }
 
+    #[inline]
+    fn find(&self, id: SubscriberId) -> Option<&Subscriber<S>> {
+        self.subscribers.get(id.place).filter(|known| known.number == id.number)
+    }
+
     /// What a subscriber is reached by.
     #[inline]
     pub(crate) fn outlet(&self, id: SubscriberId) -> Option<&S> {
-        self.subscribers.get(id.0).map(|subscriber| &subscriber.outlet)
+        self.find(id).map(|subscriber| &subscriber.outlet)
     }
 
     /// The names of a kind that somebody is subscribed to.
     pub(crate) fn names_of(&self, id: SubscriberId, kind: Kind) -> Vec<Rc<[u8]>> {
-        let Some(subscriber) = self.subscribers.get(id.0) else { return Vec::new() };
+        let Some(subscriber) = self.find(id) else { return Vec::new() };
         subscriber.places[kind.index()].iter().map(|(name, _)| Rc::clone(name)).collect()
     }
 
     /// To how many names of a kind somebody is subscribed.
     pub(crate) fn count_of(&self, id: SubscriberId, kind: Kind) -> usize {
-        self.subscribers.get(id.0).map_or(0, |subscriber| subscriber.places[kind.index()].len())
+        self.find(id).map_or(0, |subscriber| subscriber.places[kind.index()].len())
     }
 
     /// Who is subscribed to a name.

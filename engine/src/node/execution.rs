@@ -24,6 +24,8 @@ use crate::nodosum::routing::{self, Route, Sight};
 enum Fate {
     /// It runs here and now.
     Run,
+    /// It is a message, and is delivered.
+    Deliver,
     /// It waits for an intent.
     Defer,
     /// It waits until this core knows more.
@@ -110,6 +112,11 @@ impl Core {
                         replies.push(request.ticket, |out| self.apply(&mut data, &request, args, out));
                     stopwatch.after(self, request.row, args, bytes, None);
                 }
+                Fate::Deliver => {
+                    stopwatch.pause(self);
+                    let replies = &mut outboxes.mail(from).replies;
+                    replies.push(request.ticket, |out| self.take_published(&request, args, out));
+                }
                 Fate::Defer => data.intents.defer(from, request, args),
                 Fate::Hold(until) => {
                     let now = self.ring.now();
@@ -125,6 +132,7 @@ impl Core {
     #[inline]
     fn fate(&self, data: &Data, request: &Request, args: Args<'_>, version: u64) -> Fate {
         match request.manner {
+            Manner::Publish => return Fate::Deliver,
             Manner::OfCore => return Fate::HandOn(PortKind::Core),
             Manner::OfNode => return Fate::HandOn(PortKind::Node),
             Manner::Direct | Manner::Part => {}
@@ -203,6 +211,7 @@ impl Core {
                     self.apply(&mut self.data.borrow_mut(), &request, args, &mut reply);
                     self.answer_piece(request.ticket, &reply);
                 }
+                Fate::Deliver => unreachable!("messages are never held"),
                 Fate::Defer => self.data.borrow_mut().intents.defer(from, request, args),
                 Fate::Hold(until) => {
                     self.holding.borrow_mut().hold(until, self.ring.now(), from, request, args);

@@ -38,7 +38,9 @@ impl Core {
                 return;
             }
             match core.establish_to(wire.peer).await {
-                Ok(Established { link, receiver, .. }) => core.on_link(wire.peer, link, receiver),
+                Ok(Established { peer, link, receiver }) => {
+                    core.on_link(wire.peer, peer.incarnation, link, receiver);
+                }
                 Err(error) => core.on_dial_failed(&wire, &error),
             }
         })
@@ -134,8 +136,9 @@ async fn take(core: &Rc<Core>, connection: Connection) {
     let refuse = |peer: &Hello| core.refusal(peer);
     match core.establish(cluster, connection, Role::Accept, &refuse).await {
         Ok(Established { peer, link, receiver }) => {
+            let life = peer.incarnation;
             let peer = core.directory.peer(CoreAddress { node: peer.node, core: peer.core });
-            core.on_link(peer, link, receiver);
+            core.on_link(peer, life, link, receiver);
         }
         Err(error) => tracing::warn!(?from, %error, "a link was not taken"),
     }
