@@ -234,7 +234,8 @@ mod tests {
         }
 
         fn subscribers(&self, kind: usize, name: usize) -> BTreeSet<SubscriberId> {
-            let of_name = self.subscriptions.iter().filter(|(_, known, other)| (*known, *other) == (kind, name));
+            let of_name =
+                self.subscriptions.iter().filter(|(_, known, other)| (*known, *other) == (kind, name));
             of_name.map(|(id, ..)| *id).collect()
         }
     }

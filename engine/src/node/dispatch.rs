@@ -165,8 +165,7 @@ impl Caller {
                 return;
             }
             let writes = row.command.flags.has(Flags::WRITE) || matches!(row.command.run, Run::Publish(_));
-            let free = pause.writes_only && !writes
-                || row.full_name.starts_with("client|");
+            let free = pause.writes_only && !writes || row.full_name.starts_with("client|");
             if free {
                 return;
             }

@@ -275,9 +275,7 @@ impl<'a> Stretch<'a> {
     /// Answers for keys that this core's own port does not serve.
     fn redirect(&mut self, row: &'static Row, place: Place) {
         let error = match place {
-            Place::Core { owner, slot, one_slot: true, .. } => {
-                self.caller.moved(slot, owner)
-            }
+            Place::Core { owner, slot, one_slot: true, .. } => self.caller.moved(slot, owner),
             _ => CommandError::Text("CROSSSLOT Keys in request don't hash to the same slot"),
         };
         self.answer_error(row, &error);

@@ -5,5 +5,6 @@ mod coordination;
 mod counting;
 mod failure;
 mod formation;
+mod messages;
 mod moving;
 mod routing;

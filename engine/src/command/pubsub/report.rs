@@ -85,9 +85,8 @@ async fn channels(
     let pattern = (args.len() == 3).then(|| args.get(2).to_vec());
     let names_on = move |core: &std::rc::Rc<Core>| {
         let subscriptions = core.cytoplasm.subscriptions.borrow();
-        let is_chosen = |name: &[u8]| {
-            pattern.as_ref().is_none_or(|pattern| glob_match(pattern, name, Case::Exact))
-        };
+        let is_chosen =
+            |name: &[u8]| pattern.as_ref().is_none_or(|pattern| glob_match(pattern, name, Case::Exact));
         let names = subscriptions.subscribed(kind).filter(|name| is_chosen(name));
         names.map(|name| name.to_vec()).collect::<Vec<_>>()
     };

@@ -263,11 +263,12 @@ impl Core {
             let member = state.member(self.directory.address(peer).node);
             member.filter(|member| member.presence == Presence::Present).map(|member| member.incarnation)
         };
-        let is_void = |peer: PeerId, life: Incarnation| match (is_present(before, peer), is_present(state, peer)) {
-            (_, Some(now)) => life < now,
-            (Some(then), None) => life <= then,
-            (None, None) => false,
-        };
+        let is_void =
+            |peer: PeerId, life: Incarnation| match (is_present(before, peer), is_present(state, peer)) {
+                (_, Some(now)) => life < now,
+                (Some(then), None) => life <= then,
+                (None, None) => false,
+            };
         let told_by = self.cytoplasm.told_by.borrow().clone();
         for (peer, _) in told_by.into_iter().filter(|(peer, life)| is_void(*peer, *life)) {
             self.cytoplasm.told_by.borrow_mut().remove(&peer);

@@ -43,9 +43,10 @@ impl Caller {
         core.wait_until_known().await;
         let error = self.shard_elsewhere(kind, names());
         if error.is_none() {
-            let id = self.subscriber.get().unwrap_or_else(|| {
-                core.cytoplasm.subscriptions.borrow_mut().join(Outlet::Connection(me))
-            });
+            let id = self
+                .subscriber
+                .get()
+                .unwrap_or_else(|| core.cytoplasm.subscriptions.borrow_mut().join(Outlet::Connection(me)));
             self.subscriber.set(Some(id));
             for name in names() {
                 core.cytoplasm.subscriptions.borrow_mut().subscribe(id, kind, name);
@@ -205,7 +206,9 @@ impl Core {
                 subscriptions.subscribers(Kind::Shard, name).iter().map(move |id| (*id, Rc::clone(name)))
             });
             let of_core_port = |(id, name): (SubscriberId, Rc<[u8]>)| match subscriptions.outlet(id) {
-                Some(Outlet::Connection(caller)) if caller.port == PortKind::Core => Some((Rc::clone(caller), name)),
+                Some(Outlet::Connection(caller)) if caller.port == PortKind::Core => {
+                    Some((Rc::clone(caller), name))
+                }
                 _ => None,
             };
             subscribers.filter_map(of_core_port).collect()

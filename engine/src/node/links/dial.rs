@@ -67,6 +67,7 @@ impl Core {
         wire.not_before.set(Some(self.ring.now() + wait));
         let address = self.directory.address(wire.peer);
         tracing::debug!(node = %address.node, core = address.core, %error, "a link cannot be made");
+        self.forget_noted_address(address);
         self.give_up_waiting(wire.peer);
         self.on_peer_down(wire.peer);
     }
@@ -77,6 +78,15 @@ impl Core {
         let known = state.member(address.node).and_then(|member| member.link_address(address.core));
         let noted = || self.links.book.borrow().get(&address.node).copied();
         if address.core == 0 { noted().or(known) } else { known }
+    }
+
+    /// What was noted of a node may be of an earlier life: where the members are known to be is tried next.
+    fn forget_noted_address(&self, address: CoreAddress) {
+        let state = self.directory.state();
+        let known = state.member(address.node).and_then(|member| member.link_address(address.core));
+        if address.core == 0 && known.is_some() {
+            self.links.book.borrow_mut().remove(&address.node);
+        }
     }
 
     async fn establish(

@@ -115,11 +115,7 @@ impl Core {
                     apply: never_applied,
                     first_key: None,
                     manner: Manner::Publish,
-                    context: RequestContext {
-                        db: Db::default(),
-                        protocol: Protocol::Resp2,
-                        no_touch: false,
-                    },
+                    context: RequestContext { db: Db::default(), protocol: Protocol::Resp2, no_touch: false },
                     ticket: ticket_of(item),
                 });
             }

@@ -129,7 +129,12 @@ fn line(caller: &Caller) -> String {
 
 /// The letters that say what is special about a connection; `N` for nothing.
 fn flags(session: &Session) -> String {
-    let letters = [(session.subscriptions > 0, 'P'), (session.closing, 'c'), (session.no_evict, 'e'), (session.no_touch, 'T')];
+    let letters = [
+        (session.subscriptions > 0, 'P'),
+        (session.closing, 'c'),
+        (session.no_evict, 'e'),
+        (session.no_touch, 'T'),
+    ];
     let flags: String = letters.into_iter().filter(|(set, _)| *set).map(|(_, letter)| letter).collect();
     if flags.is_empty() { "N".to_owned() } else { flags }
 }
