@@ -28,6 +28,7 @@ mod generic;
 mod help;
 mod keyspace;
 mod many;
+mod pubsub;
 #[cfg(test)]
 mod rehearsal;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use flags::{Categories, Flags};
 pub use keys::KeySpec;
 pub use tip::Tip;
 
+use crate::cytoplasm::Kind;
 use crate::mycel::{Db, Key, Keyspace, View};
 use crate::node::Caller;
 
@@ -96,6 +98,8 @@ pub enum Group {
     Coordination,
     /// Messages between applications.
     Application,
+    /// Messages.
+    Pubsub,
 }
 
 impl Group {
@@ -110,6 +114,7 @@ impl Group {
             Self::Cluster => "cluster",
             Self::Coordination => "coordination",
             Self::Application => "application",
+            Self::Pubsub => "pubsub",
         }
     }
 }
@@ -139,6 +144,8 @@ pub enum Run {
     },
     /// Works on the connection, where it is held.
     Session(SessionFn),
+    /// Sends a message to the subscribers of a channel, wherever they are: `name channel message`.
+    Publish(Kind),
     /// Talks with several cores, or waits.
     Node(NodeFn),
     /// Has subcommands and does nothing by itself.

@@ -37,6 +37,7 @@
 //! | [`node`] | the node: cores, connections, links |
 //! | [`mycel`] | the keyspace and its storage |
 //! | [`nodosum`] | what nodes agree on: who is a member |
+//! | [`cytoplasm`] | messages: who hears what is published, and what applications tell each other |
 //! | [`command`] | commands as data, and their functions |
 
 pub mod client;

@@ -19,6 +19,7 @@ mod cluster;
 mod connection;
 pub(crate) mod core;
 pub(crate) mod counter;
+pub(crate) mod cytoplasm;
 pub(crate) mod directory;
 mod dispatch;
 mod endpoint;

@@ -25,6 +25,7 @@ transcripts! {
     generic_object
     generic_scan
     protocol
+    pubsub
     server_command
     server_config
     server_info

@@ -109,8 +109,14 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
-fn ping(_: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+fn ping(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    let subscribes = caller.session().only_subscribes();
     match args.len() {
+        1 | 2 if subscribes => {
+            reply.array(2);
+            reply.bulk(b"pong");
+            reply.bulk(if args.len() == 2 { args.get(1) } else { b"" });
+        }
         1 => reply.simple("PONG"),
         2 => reply.bulk(args.get(1)),
         _ => return Err(CommandError::WrongArity("ping".into())),
@@ -125,6 +131,7 @@ fn quit(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Comma
 }
 
 fn reset(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    caller.end_subscriptions();
     let open = caller.core.settings().requirepass.is_empty();
     caller.session.borrow_mut().reset(open);
     reply.simple("RESET");

@@ -93,6 +93,8 @@ impl Access {
     pub const REMOVE: Self = Self { mode: "RM", value: &["delete"] };
     /// Returns the value and removes the key.
     pub const READ_REMOVE: Self = Self { mode: "RW", value: &["access", "delete"] };
+    /// It is no key, but has a slot.
+    pub const NOT_KEY: Self = Self { mode: "not_key", value: &[] };
     /// Creates the key.
     pub const INSERT: Self = Self { mode: "OW", value: &["insert"] };
 }

@@ -6,7 +6,9 @@
 
 use std::sync::LazyLock;
 
-use super::{Command, application, cluster, connection, coordination, generic, keyspace, server, string};
+use super::{
+    Command, application, cluster, connection, coordination, generic, keyspace, pubsub, server, string,
+};
 
 /// The number of places: a power of two well above the number of rows.
 const PLACES: usize = 1024;
@@ -56,6 +58,7 @@ impl Table {
             coordination::COMMANDS,
             generic::COMMANDS,
             keyspace::COMMANDS,
+            pubsub::COMMANDS,
             server::COMMANDS,
             string::COMMANDS,
         ];

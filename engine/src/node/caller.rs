@@ -10,9 +10,10 @@ use super::call::Question;
 use super::core::Core;
 use super::directory::{CoreId, PeerId};
 use super::mesh::{Manner, RequestContext};
-use super::settings::OutputLimit;
+use super::settings::{OutputLimit, Settings};
 use crate::command::CommandError;
 use crate::command::table::{self, Row};
+use crate::cytoplasm::SubscriberId;
 use crate::mycel::Db;
 use crate::nodosum::state::{Candidate, Command, LeaseName, SeptumId};
 
@@ -28,6 +29,10 @@ pub struct Caller {
     pub(crate) port: PortKind,
     /// Key of its gather in the core.
     gather: Cell<Option<u32>>,
+    /// Its key among the core's connections.
+    pub(super) key: Cell<Option<usize>>,
+    /// As whom it subscribes, once it has.
+    pub(super) subscriber: Cell<Option<SubscriberId>>,
 }
 
 /// Where replies go.
@@ -81,6 +86,8 @@ pub(crate) struct Session {
     pub(crate) last_row: Option<&'static Row>,
     /// Bytes of input that are not parsed yet.
     pub(crate) input_bytes: usize,
+    /// To how many channels and patterns it is subscribed, those of shards among them.
+    pub(crate) subscriptions: usize,
     /// The leases that it has asked for.
     pub(crate) leases: Vec<LeaseName>,
     /// ASKING: the next command may be for a partition that is on its way to this core.
@@ -123,7 +130,15 @@ impl Caller {
             core.now_ms(),
             core.settings().requirepass.is_empty(),
         );
-        Self { core, session: RefCell::new(session), outlet, port, gather: Cell::new(None) }
+        Self {
+            core,
+            session: RefCell::new(session),
+            outlet,
+            port,
+            gather: Cell::new(None),
+            key: Cell::new(None),
+            subscriber: Cell::new(None),
+        }
     }
 
     /// Where replies are appended.
@@ -196,6 +211,16 @@ impl Caller {
         drop(self.core.ask_all(&peers, self.question(Manner::OfNode, &[b"PING"])).await);
     }
 
+    /// Has a command run by every other present member that this caller sees, each for itself; what those answer that do.
+    pub(crate) async fn ask_members(&self, args: &[&[u8]]) -> Vec<Value> {
+        let peers = match self.port {
+            PortKind::Core | PortKind::Node => return Vec::new(),
+            PortKind::Plain | PortKind::InProcess => self.core.directory.other_members(),
+        };
+        let replies = self.core.ask_all(&peers, self.question(Manner::OfNode, args)).await;
+        replies.iter().filter_map(|reply| decode(reply).ok()).collect()
+    }
+
     /// Gives up the leases that the connection has asked for.
     pub(crate) async fn release_leases(&self) {
         let leases = std::mem::take(&mut self.session.borrow_mut().leases);
@@ -251,6 +276,15 @@ impl Caller {
         self.core.counters().output_limit_closed.add(1);
         tracing::warn!(client = %self.peer_address(), "closed: client-output-buffer-limit reached");
         self.kill();
+    }
+
+    /// What its unsent replies may take.
+    pub(crate) fn output_limit(&self, settings: &Settings) -> OutputLimit {
+        if self.session().subscriptions > 0 {
+            settings.client_output_buffer_limit_pubsub
+        } else {
+            settings.client_output_buffer_limit_normal
+        }
     }
 
     /// Keeps track of unsent replies above the soft limit, and ends the connection when they stay there.
@@ -315,6 +349,7 @@ impl Session {
             active_ms: now_ms,
             last_row: None,
             input_bytes: 0,
+            subscriptions: 0,
             leases: Vec::new(),
             asking: false,
             closing: false,
@@ -325,6 +360,12 @@ impl Session {
     /// Selects a database for the commands that follow, which stores `septum`.
     pub(crate) fn select(&mut self, db: Db, septum: SeptumId) {
         (self.db, self.septum) = (db, septum);
+    }
+
+    /// Whether it may do little but subscribe: RESP2 has no other way to tell messages from replies.
+    #[inline]
+    pub(crate) fn only_subscribes(&self) -> bool {
+        self.subscriptions > 0 && self.protocol == Protocol::Resp2
     }
 
     /// RESET: as if it had just connected.

@@ -50,9 +50,11 @@ fn welcome(core: &Rc<Core>, connection: Connection, port: PortKind) {
     }
     let caller = Rc::new(Caller::connected(Rc::clone(core), connection, port));
     let key = core.callers.borrow_mut().insert(Rc::clone(&caller));
+    caller.key.set(Some(key));
     glommio::spawn_local(async move {
         serve(&caller).await;
         let core = Rc::clone(&caller.core);
+        caller.end_subscriptions();
         caller.release_leases().await;
         core.callers.borrow_mut().remove(key);
         core.counters().connections.subtract(1);
@@ -196,7 +198,7 @@ impl<'a> Reader<'a> {
 
     fn is_output_within_limit(&self) -> bool {
         let Some(connection) = self.caller.connection() else { return true };
-        let limit = self.caller.core.settings().client_output_buffer_limit_normal.hard_bytes;
+        let limit = self.caller.output_limit(&self.caller.core.settings()).hard_bytes;
         if limit == 0 || connection.unsent_bytes() as u64 <= limit {
             return true;
         }

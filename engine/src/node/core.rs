@@ -23,6 +23,7 @@ use super::applications::Applications;
 use super::call::PendingAnswer;
 use super::caller::Caller;
 use super::counter::CoreCounters;
+use super::cytoplasm::Cytoplasm;
 use super::directory::{CoreId, Directory};
 use super::gather::Gather;
 use super::gossip::Gossip;
@@ -84,6 +85,8 @@ pub(crate) struct Core {
     pub(crate) announced: RefCell<Announced>,
     /// The moves that it takes part in.
     pub(crate) migration: Migration,
+    /// Its part in the event bus.
+    pub(crate) cytoplasm: Cytoplasm,
     /// Requests that wait until it knows more.
     pub(crate) holding: RefCell<Holding>,
     /// Whether its node may not act as what the cluster takes it for.
@@ -232,6 +235,7 @@ impl Core {
             links: Links::default(),
             applications: Applications::default(),
             migration: Migration::new(node.hasher),
+            cytoplasm: Cytoplasm::new(node.hasher, id, count),
             link_config: RefCell::new(link_config),
             keys: secrets.filter(|_| id == CoreId(0)).map(Keys::new),
             resolver: RefCell::default(),
@@ -389,10 +393,11 @@ impl Core {
             let unsent = connection.unsent_bytes() as u64;
             buffer_bytes += unsent + caller.session().input_bytes as u64;
             let idle_ms = self.now_ms().saturating_sub(caller.session().active_ms);
-            if settings.timeout > 0 && idle_ms > settings.timeout * 1000 {
+            let subscribes = caller.session().subscriptions > 0;
+            if settings.timeout > 0 && idle_ms > settings.timeout * 1000 && !subscribes {
                 caller.kill();
             } else {
-                caller.check_soft_limit(unsent, settings.client_output_buffer_limit_normal, self.now_ms());
+                caller.check_soft_limit(unsent, caller.output_limit(&settings), self.now_ms());
             }
         }
         self.counters().buffer_bytes.set(buffer_bytes);
@@ -476,6 +481,8 @@ impl Turn for CoreTurn {
         if !core.acted_rightly() {
             core.cut_off();
         }
+        core.send_deliveries();
+        core.announce();
         core.flush_links();
         let held_back =
             core.outboxes.borrow_mut().flush(&core.node.posts, &core.ring, core.directory.version());

@@ -50,6 +50,8 @@ pub(crate) struct CoreCounters {
     pub(crate) misses: Counter,
     /// Commands that other cores sent here.
     pub(crate) forwarded_in: Counter,
+    /// Messages of the bus that other cores sent here.
+    pub(crate) published_in: Counter,
     /// Partitions on their way to another core.
     pub(crate) moving_out: Counter,
     /// Bytes of keys, values and tables.
@@ -134,6 +136,7 @@ impl CoreCounters {
             hits: Counter::default(),
             misses: Counter::default(),
             forwarded_in: Counter::default(),
+            published_in: Counter::default(),
             moving_out: Counter::default(),
             data_bytes: Counter::default(),
             startup_bytes: Counter::default(),
@@ -184,6 +187,7 @@ impl CoreCounters {
             &self.hits,
             &self.misses,
             &self.forwarded_in,
+            &self.published_in,
             &self.accepted,
             &self.rejected,
             &self.query_limit_closed,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use mycorrhizal_net::identity::NodeId;
 
 use crate::mycel::{PARTITIONS, SLOTS_PER_PARTITION, Slot};
-use crate::nodosum::state::{ClusterState, CoreAddress};
+use crate::nodosum::state::{ClusterState, CoreAddress, Presence};
 
 /// A core of this node, counted from 0 in the order of the core set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,6 +169,14 @@ impl Directory {
         others.sort_by_key(|peer| self.address(*peer));
         others.dedup_by_key(|peer| self.address(*peer).node);
         others
+    }
+
+    /// The other members that are present, each by its first core.
+    pub(crate) fn other_members(&self) -> Vec<PeerId> {
+        let state = self.state();
+        let others = state.members().filter(|member| member.id != self.node);
+        let present = others.filter(|member| member.presence == Presence::Present);
+        present.map(|member| self.peer(CoreAddress { node: member.id, core: 0 })).collect()
     }
 
     /// The slots of a core, as inclusive ranges.

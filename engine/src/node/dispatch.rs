@@ -48,7 +48,11 @@ impl Caller {
             return at;
         }
         let session = self.session.borrow();
-        if !session.authenticated || session.replies != ReplyMode::On || self.core.pause.get().is_some() {
+        if !session.authenticated
+            || session.replies != ReplyMode::On
+            || session.only_subscribes()
+            || self.core.pause.get().is_some()
+        {
             return at;
         }
         let mut stretch = Stretch::begin(self, session.request_context());
@@ -110,7 +114,7 @@ impl Caller {
                 let result = super::isolation::run(&self.core, row, apply, context, args, &mut bytes).await;
                 self.finish(row, result, &mut bytes);
             }
-            Run::Data { .. } => {
+            Run::Data { .. } | Run::Publish(_) => {
                 self.run_data_alone(plan, args);
                 self.settle_into(&mut bytes).await;
             }
@@ -154,6 +158,9 @@ impl Caller {
         if !self.session.borrow().authenticated && !row.command.flags.has(Flags::NO_AUTH) {
             return Err((Some(row), CommandError::Text("NOAUTH Authentication required.")));
         }
+        if self.session.borrow().only_subscribes() && !WHILE_SUBSCRIBED.contains(&row.command.name) {
+            return Err((Some(row), not_while_subscribed(row)));
+        }
         Ok((row, place))
     }
 
@@ -165,8 +172,8 @@ impl Caller {
                 self.core.pause.set(None);
                 return;
             }
-            let free = pause.writes_only && !row.command.flags.has(Flags::WRITE)
-                || row.full_name.starts_with("client|");
+            let writes = row.command.flags.has(Flags::WRITE) || matches!(row.command.run, Run::Publish(_));
+            let free = pause.writes_only && !writes || row.full_name.starts_with("client|");
             if free {
                 return;
             }
@@ -235,6 +242,27 @@ fn unknown_command(args: Args<'_>) -> CommandError {
     let name = &args.get(0)[..args.get(0).len().min(128)];
     let name = String::from_utf8_lossy(name);
     CommandError::Message(format!("ERR unknown command '{name}', with args beginning with: {beginning}"))
+}
+
+/// What may be done on a connection of RESP2 that has subscribed.
+const WHILE_SUBSCRIBED: [&str; 9] = [
+    "ping",
+    "psubscribe",
+    "punsubscribe",
+    "quit",
+    "reset",
+    "ssubscribe",
+    "subscribe",
+    "sunsubscribe",
+    "unsubscribe",
+];
+
+fn not_while_subscribed(row: &Row) -> CommandError {
+    let name = &row.full_name;
+    CommandError::Message(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+         context"
+    ))
 }
 
 fn unknown_subcommand(row: &Row, args: Args<'_>) -> CommandError {

@@ -25,6 +25,8 @@ use crate::nodosum::state::SeptumId;
 enum Fate {
     /// It runs here and now.
     Run,
+    /// It is a message, and is delivered.
+    Deliver,
     /// It waits for an intent.
     Defer,
     /// It waits until this core knows more.
@@ -117,6 +119,11 @@ impl Core {
                         replies.push(request.ticket, |out| self.apply(&mut data, &request, args, out));
                     stopwatch.after(self, request.row, args, bytes, None);
                 }
+                Fate::Deliver => {
+                    stopwatch.pause(self);
+                    let replies = &mut outboxes.mail(from).replies;
+                    replies.push(request.ticket, |out| self.take_published(&request, args, out));
+                }
                 Fate::Defer => data.intents.defer(from, request, args),
                 Fate::Hold(until) => {
                     let now = self.ring.now();
@@ -135,6 +142,9 @@ impl Core {
 
     #[inline]
     fn fate(&self, data: &Data, request: &Request, args: Args<'_>, version: u64) -> Fate {
+        if request.manner == Manner::Publish {
+            return Fate::Deliver;
+        }
         let whole_node = matches!(request.manner, Manner::OfCore | Manner::OfNode);
         let septum_is_gone = data.septum_at(request.context.db).is_none();
         if (whole_node || septum_is_gone) && version > self.directory.version() {
@@ -145,6 +155,7 @@ impl Core {
             return Fate::Refuse;
         }
         match request.manner {
+            Manner::Publish => return Fate::Deliver,
             Manner::OfCore => return Fate::HandOn(PortKind::Core),
             Manner::OfNode => return Fate::HandOn(PortKind::Node),
             Manner::Direct | Manner::Part => {}
@@ -228,6 +239,7 @@ impl Core {
                     self.refuse(Some(request.row), &NO_SEPTUM, &mut reply);
                     self.answer_piece(request.ticket, &reply);
                 }
+                Fate::Deliver => unreachable!("messages are never held"),
                 Fate::Defer => self.data.borrow_mut().intents.defer(from, request, args),
                 Fate::Hold(until) => {
                     self.holding.borrow_mut().hold(until, self.ring.now(), from, request, args);

@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use mycorrhizal_net::identity::NodeId;
+use mycorrhizal_net::identity::{Incarnation, NodeId};
 use mycorrhizal_net::link::backoff::Backoff;
 use mycorrhizal_net::link::transport::{Link, LinkError, LinkReceiver};
 use slab::Slab;
@@ -34,11 +34,14 @@ use super::directory::PeerId;
 use super::gather::Ticket;
 use super::mesh::{Letter, Requests};
 use crate::command::table::Row;
-use crate::command::{CommandError, Flags};
+use crate::command::{CommandError, Flags, Run};
 
 /// Answers to calls of the coordination layer that are awaited at most; beyond it those that nobody waits for any more are
 /// cleared away.
 const CALLS_KEPT: usize = 1024;
+
+/// The reply to a message of the bus whose way broke: nobody is known to have heard it.
+const HEARD_BY_NOBODY: &[u8] = b":0\r\n";
 
 /// Everything that is under way between this core and others of other nodes.
 #[derive(Default)]
@@ -57,6 +60,8 @@ pub(crate) struct Links {
 struct Wire {
     peer: PeerId,
     state: RefCell<State>,
+    /// Which life of the peer it leads to.
+    life: Cell<Incarnation>,
     /// What was sent and not answered yet.
     under_way: RefCell<Slab<UnderWay>>,
     backoff: RefCell<Backoff>,
@@ -77,6 +82,10 @@ struct UnderWay {
 }
 
 impl Wire {
+    fn is_up(&self) -> bool {
+        matches!(*self.state.borrow(), State::Up { .. })
+    }
+
     fn link(&self) -> Option<(Link, u32)> {
         match &*self.state.borrow() {
             State::Up { link, generation } => Some((link.clone(), *generation)),
@@ -95,6 +104,7 @@ impl Links {
             Rc::new(Wire {
                 peer,
                 state: RefCell::new(State::Idle),
+                life: Cell::default(),
                 under_way: RefCell::default(),
                 backoff: RefCell::new(Backoff::new()),
                 not_before: Cell::new(None),
@@ -106,6 +116,12 @@ impl Links {
     /// Notes where the first core of a node is reached.
     pub(crate) fn note_address(&self, node: NodeId, address: SocketAddr) {
         self.book.borrow_mut().insert(node, address);
+    }
+
+    /// Whether there is a link to a peer.
+    pub(crate) fn is_up(&self, peer: PeerId) -> bool {
+        let wires = self.wires.borrow();
+        wires.get(peer.index()).is_some_and(|wire| wire.as_ref().is_some_and(|wire| wire.is_up()))
     }
 
     /// Links that stand.
@@ -142,8 +158,9 @@ impl Core {
     }
 
     /// A link has been made, by whichever side.
-    fn on_link(self: &Rc<Self>, peer: PeerId, link: Link, receiver: LinkReceiver) {
+    fn on_link(self: &Rc<Self>, peer: PeerId, life: Incarnation, link: Link, receiver: LinkReceiver) {
         let wire = self.links.wire(peer);
+        wire.life.set(life);
         let generation = self.links.generations.get().wrapping_add(1);
         self.links.generations.set(generation);
         let before = wire.state.replace(State::Up { link, generation });
@@ -201,6 +218,10 @@ impl Core {
     fn give_up_under_way(self: &Rc<Self>, wire: &Wire) {
         let under_way: Vec<UnderWay> = wire.under_way.borrow_mut().drain().collect();
         for UnderWay { ticket, row } in under_way {
+            if matches!(row.command.run, Run::Publish(_)) {
+                self.answer_piece(ticket, HEARD_BY_NOBODY);
+                continue;
+            }
             let error = if row.command.flags.has(Flags::WRITE) || row.command.flags.has(Flags::ADMIN) {
                 CommandError::Text(
                     "UNKNOWN the link to the owner broke; whether the command took effect is not known",
@@ -232,7 +253,10 @@ impl Core {
     fn refuse_all(&self, requests: &Requests) {
         let error = CommandError::Text("CLUSTERDOWN the owner cannot be reached; nothing has changed");
         for (request, _) in requests.list().iter() {
-            self.answer_error(request.ticket, &error);
+            match request.row.command.run {
+                Run::Publish(_) => self.answer_piece(request.ticket, HEARD_BY_NOBODY),
+                _ => self.answer_error(request.ticket, &error),
+            }
         }
     }
 

@@ -10,6 +10,7 @@
 //! ```
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use mycorrhizal_net::mailbox::{Full, Receiver, Sender};
 use mycorrhizal_net::resp::{Args, Protocol, Span};
@@ -22,6 +23,7 @@ use super::gather::Ticket;
 use super::migration::{TransferAnswer, TransferLetter};
 use crate::command::Apply;
 use crate::command::table::Row;
+use crate::cytoplasm::Delta;
 use crate::mycel::{Db, Slot};
 
 /// Mails that wait in one mailbox at most; a sender that finds it full keeps its mail for the next turn.
@@ -67,6 +69,12 @@ pub(crate) enum Letter {
     TransferAnswer(TransferAnswer),
     /// A message between applications, or an answer.
     Message(MessageLetter),
+    /// What this core has subscribers for.
+    Interest(Arc<Delta>),
+    /// All cores of this node know of the peer's subscribers, up to a version.
+    InterestAck(u64),
+    /// Nothing: there is to be a link.
+    Hail,
     /// The answer to such a call.
     Answer {
         /// To which call.
@@ -109,6 +117,8 @@ pub(crate) enum Manner {
     Direct,
     /// By the function for one element: a part of a scattered command, which is timed as a whole where it came in.
     Part,
+    /// A message of the bus for the subscribers of the core: a part of PUBLISH.
+    Publish,
     /// As a client of this core's own port would have it run.
     OfCore,
     /// As a client would have it run who sees this node and no other.

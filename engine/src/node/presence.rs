@@ -42,6 +42,8 @@ impl Core {
         self.follow_catalogue(&before, state);
         self.follow_keys(&before, state);
         self.follow_map(&before, state);
+        self.follow_members(&before, state);
+        self.drop_shards_that_left(&before, state);
         self.cut_links_to_absent(&before, state);
         self.release_held();
         if self.id == CoreId(0) {
@@ -131,11 +133,13 @@ impl Core {
     /// A link to a peer has been made.
     pub(crate) fn on_peer_up(self: &Rc<Self>, peer: PeerId) {
         tracing::debug!(address = ?self.directory.address(peer), "a link is up");
+        self.on_listener_up(peer);
     }
 
     /// A link to a peer has ended, or could not be made.
     pub(crate) fn on_peer_down(self: &Rc<Self>, peer: PeerId) {
         self.on_transfer_link_down(peer);
+        self.on_listener_down(peer);
     }
 }
 

@@ -5,9 +5,10 @@
 
 use std::cell::RefMut;
 
-use mycorrhizal_net::resp::{Args, Span};
+use mycorrhizal_net::resp::{Args, Reply, Span};
 
 use super::batch::{Place, Plan};
+use super::call::never_applied;
 use super::caller::{Caller, PortKind};
 use super::core::{Core, Data};
 use super::directory::PeerId;
@@ -16,6 +17,7 @@ use super::mesh::{Manner, Request, RequestContext};
 use super::stopwatch::Stopwatch;
 use crate::command::table::Row;
 use crate::command::{Apply, CommandError, Merge, Run, Spread};
+use crate::cytoplasm::Kind;
 use crate::mycel::{Key, Slot};
 use crate::nodosum::state::{CoreAddress, PartitionId};
 
@@ -67,7 +69,14 @@ impl<'a> Stretch<'a> {
     #[inline]
     pub(super) fn run(&mut self, plan: Plan, args: Args<'_>) -> bool {
         let Plan::Row(row, place) = plan else { return false };
-        let Run::Data { apply, spread } = row.command.run else { return false };
+        let (apply, spread) = match row.command.run {
+            Run::Data { apply, spread } => (apply, spread),
+            Run::Publish(kind) => {
+                self.publish(row, kind, args);
+                return true;
+            }
+            Run::Session(_) | Run::Node(_) | Run::Container => return false,
+        };
         let own_keys_only = self.caller.port == PortKind::Core;
         if self.core.suspended.get() && self.touches_own_keys(place) {
             return false;
@@ -91,11 +100,17 @@ impl<'a> Stretch<'a> {
                 self.scatter(row, element, merge, args);
             }
         }
+        self.note(row);
+        true
+    }
+
+    /// Counts a command that has run.
+    #[inline]
+    fn note(&mut self, row: &'static Row) {
         self.asking = false;
         self.core.counters().rows[usize::from(row.number)].calls.add(1);
         self.last_row = Some(row);
         self.commands += 1;
-        true
     }
 
     /// Whether a command may be for keys of this core.
@@ -123,6 +138,50 @@ impl<'a> Stretch<'a> {
         let to = self.core.migration.handed_to(slot.partition())?;
         let (host, port) = self.caller.address_of(self.core.directory.address(to))?;
         Some(CommandError::Message(format!("ASK {} {host}:{port}", slot.number())))
+    }
+
+    /// Sends a message to every core that has a subscriber for its channel; the reply is how many heard it.
+    fn publish(&mut self, row: &'static Row, kind: Kind, args: Args<'_>) {
+        self.note(row);
+        if let Some(error) = self.caller.shard_elsewhere(kind, std::iter::once(args.get(1))) {
+            return self.answer_error(row, &error);
+        }
+        self.stopwatch.before(self.core, row, args);
+        let (core, cytoplasm) = (self.core, &self.core.cytoplasm);
+        let mut cores = cytoplasm.cores.borrow_mut();
+        cytoplasm.interest.borrow().cores_for(kind, args.get(1), &mut cores);
+        let heard_here = if cores.iter().any(|peer| *peer == core.id) {
+            cores.retain(|peer| *peer != core.id);
+            core.hand_out(kind, args.get(1), args.get(2))
+        } else {
+            0
+        };
+        match cores.len() {
+            0 => self.answer_integer(heard_here),
+            1 if heard_here == 0 => {}
+            others => {
+                let parts = u32::try_from(others + 1).expect("cores are far fewer than 2^32");
+                self.with_gather(|gather| gather.group(Merge::Sum, parts));
+                self.answer_integer(heard_here);
+            }
+        }
+        for peer in cores.iter() {
+            let (context, ticket) = (self.context, self.expect());
+            let (apply, manner) = (never_applied, Manner::Publish);
+            let request = Request { row, apply, first_key: None, manner, context, ticket };
+            core.outboxes.borrow_mut().mail(*peer).requests.push(request, args.iter());
+        }
+        self.stopwatch.after(core, row, args, 0, Some(self.caller));
+    }
+
+    fn answer_integer(&mut self, value: i64) {
+        let protocol = self.context.protocol;
+        match self.gather {
+            None => Reply::new(&mut self.output, protocol).integer(value),
+            Some(_) => self.with_gather(|gather| {
+                gather.ready(|out| Reply::new(out, protocol).integer(value));
+            }),
+        }
     }
 
     /// Runs a command whose keys this core owns.
@@ -216,14 +275,7 @@ impl<'a> Stretch<'a> {
     /// Answers for keys that this core's own port does not serve.
     fn redirect(&mut self, row: &'static Row, place: Place) {
         let error = match place {
-            Place::Core { owner, slot, one_slot: true, .. } => {
-                match self.caller.address_of(self.core.directory.address(owner)) {
-                    Some((host, port)) => {
-                        CommandError::Message(format!("MOVED {} {host}:{port}", slot.number()))
-                    }
-                    None => CommandError::Text("CLUSTERDOWN Hash slot not served"),
-                }
-            }
+            Place::Core { owner, slot, one_slot: true, .. } => self.caller.moved(slot, owner),
             _ => CommandError::Text("CROSSSLOT Keys in request don't hash to the same slot"),
         };
         self.answer_error(row, &error);

@@ -30,13 +30,13 @@ mod view;
 
 pub use self::body::{
     ArchivedControl, ArchivedControlKind, ArchivedGoodbye, ArchivedInterest, ArchivedInterestHead,
-    ArchivedMessage, ArchivedMessageKind, ArchivedPublish, ArchivedPublishHead, ArchivedReplies,
-    ArchivedReplyHead, ArchivedRequestHead, ArchivedRequests, ArchivedTransfer, ArchivedTransferKind,
-    Control, ControlKind, Goodbye, Interest, InterestHead, Message, MessageKind, Publish, PublishHead,
-    Replies, ReplyHead, RequestFlags, RequestHead, Requests, Transfer, TransferKind,
+    ArchivedMessage, ArchivedMessageKind, ArchivedReplies, ArchivedReplyHead, ArchivedRequestHead,
+    ArchivedRequests, ArchivedTransfer, ArchivedTransferKind, Control, ControlKind, Goodbye, Interest,
+    InterestHead, Message, MessageKind, Replies, ReplyHead, RequestFlags, RequestHead, Requests, Transfer,
+    TransferKind,
 };
 pub use self::decoder::FrameDecoder;
-pub use self::view::{PublishedItem, ReplyItem, RequestItem};
+pub use self::view::{ReplyItem, RequestItem};
 
 use rkyv::api::low;
 use rkyv::rancor::Failure;
@@ -60,10 +60,10 @@ pub enum Frame<'a> {
     Control(Control<'a>),
     /// A step of moving a partition.
     Transfer(Transfer<'a>),
-    /// Bus messages.
-    Publish(Publish<'a>),
     /// What the sender has subscribers for.
     Interest(Interest<'a>),
+    /// All cores of the sender know the receiver's [`Interest`] up to this version.
+    InterestAck(u64),
     /// A message between applications.
     Message(Message<'a>),
     /// Are you there? The number comes back in the [`Frame::Pong`].
@@ -134,10 +134,9 @@ impl Frame<'_> {
             Self::Replies(body) => size_of_val(body.items) + body.bytes.len(),
             Self::Control(body) => body.body.len(),
             Self::Transfer(body) => body.records.len(),
-            Self::Publish(body) => size_of_val(body.items) + body.bytes.len(),
             Self::Interest(body) => size_of_val(body.added) + size_of_val(body.removed) + body.bytes.len(),
             Self::Message(body) => body.application.len() + body.body.len(),
-            Self::Ping(_) | Self::Pong(_) => 0,
+            Self::InterestAck(_) | Self::Ping(_) | Self::Pong(_) => 0,
             Self::Goodbye(body) => body.reason.len(),
         };
         lists + size_of::<ReceivedFrame>()

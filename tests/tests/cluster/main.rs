@@ -6,5 +6,6 @@ mod counting;
 mod failure;
 mod formation;
 mod keys;
+mod messages;
 mod moving;
 mod routing;

@@ -75,9 +75,6 @@ fn read(frame: &ReceivedFrame) -> usize {
             body.iter().flatten().flat_map(|item| item.args()).map(<[u8]>::len).sum()
         }
         ReceivedFrame::Replies(body) => body.iter().flatten().map(|item| item.bytes.len()).sum(),
-        ReceivedFrame::Publish(body) => {
-            body.iter().flatten().map(|item| item.channel.len() + item.payload.len()).sum()
-        }
         ReceivedFrame::Interest(body) => {
             body.added().chain(body.removed()).flatten().map(|(_, name)| name.len()).sum()
         }
@@ -85,7 +82,7 @@ fn read(frame: &ReceivedFrame) -> usize {
         ReceivedFrame::Transfer(body) => body.records.len(),
         ReceivedFrame::Message(body) => body.application.len() + body.body.len(),
         ReceivedFrame::Goodbye(body) => body.reason.len(),
-        ReceivedFrame::Ping(_) | ReceivedFrame::Pong(_) => 0,
+        ReceivedFrame::InterestAck(_) | ReceivedFrame::Ping(_) | ReceivedFrame::Pong(_) => 0,
     }
 }
 

@@ -13,6 +13,7 @@ mod list;
 
 use mycorrhizal_net::resp::{Args, Reply};
 
+use super::super::keys::Access;
 use super::super::table::{self, Row};
 use super::super::{Categories, Command, CommandError, Flags, Group, KeySpec, Run, Tip, help};
 use crate::node::Caller;
@@ -112,7 +113,7 @@ fn row_of(line: Args<'_>) -> Option<&'static Row> {
 /// The keys of a whole command line, each with its specification.
 fn keys_of(line: Args<'_>) -> Result<Vec<(&[u8], &'static KeySpec)>, CommandError> {
     let row = row_of(line).ok_or(CommandError::Text("ERR Invalid command specified"))?;
-    if row.command.keys.is_empty() {
+    if row.command.keys.iter().all(|spec| spec.access == Access::NOT_KEY) {
         return Err(CommandError::Text("ERR The command has no key arguments"));
     }
     if !row.command.accepts(line.len()) {

@@ -40,7 +40,9 @@ impl Core {
                 return;
             }
             match core.establish_to(wire.peer).await {
-                Ok(Established { link, receiver, .. }) => core.on_link(wire.peer, link, receiver),
+                Ok(Established { peer, link, receiver }) => {
+                    core.on_link(wire.peer, peer.incarnation, link, receiver);
+                }
                 Err(error) => core.on_dial_failed(&wire, &error),
             }
         })
@@ -95,6 +97,7 @@ impl Core {
         wire.not_before.set(Some(self.ring.now() + wait));
         let address = self.directory.address(wire.peer);
         tracing::debug!(node = %address.node, core = address.core, %error, "a link cannot be made");
+        self.forget_noted_address(address);
         self.give_up_waiting(wire.peer);
         self.on_peer_down(wire.peer);
     }
@@ -105,6 +108,15 @@ impl Core {
         let known = state.member(address.node).and_then(|member| member.link_address(address.core));
         let noted = self.links.book.borrow().get(&address.node).copied().filter(|_| address.core == 0);
         noted.into_iter().chain(known.filter(|known| noted != Some(*known)))
+    }
+
+    /// What was noted of a node may be of an earlier life: where the members are known to be is tried next.
+    fn forget_noted_address(&self, address: CoreAddress) {
+        let state = self.directory.state();
+        let known = state.member(address.node).and_then(|member| member.link_address(address.core));
+        if address.core == 0 && known.is_some() {
+            self.links.book.borrow_mut().remove(&address.node);
+        }
     }
 
     async fn establish(
@@ -170,8 +182,9 @@ async fn take(core: &Rc<Core>, connection: Connection) {
     let refuse = |peer: &Hello| core.refusal(peer);
     match core.establish(cluster, connection, Role::Accept, &refuse).await {
         Ok(Established { peer, link, receiver }) => {
+            let life = peer.incarnation;
             let peer = core.directory.peer(CoreAddress { node: peer.node, core: peer.core });
-            core.on_link(peer, link, receiver);
+            core.on_link(peer, life, link, receiver);
         }
         Err(LinkError::Handshake(HandshakeError::PeerHasOurId { .. })) => {
             if let Some(from) = from {

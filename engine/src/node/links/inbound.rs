@@ -61,6 +61,11 @@ impl Core {
                 self.on_message(wire.peer, message);
                 Ok(())
             }
+            ReceivedFrame::Interest(interest) => self.on_interest(wire.peer, wire.life.get(), interest),
+            ReceivedFrame::InterestAck(version) => {
+                self.on_interest_known(wire.peer, version.to_native());
+                Ok(())
+            }
             other => {
                 tracing::debug!(kind = other.name(), "a frame of a kind that is not taken");
                 Ok(())
@@ -108,6 +113,16 @@ impl Core {
         };
         let (apply, first_key) = match (row.command.run, manner) {
             (_, Manner::OfCore | Manner::OfNode) => (never_applied as Apply, None),
+            (Run::Publish(_), Manner::Part) if row.command.accepts(item.spans.len()) => {
+                return Some(Request {
+                    row,
+                    apply: never_applied,
+                    first_key: None,
+                    manner: Manner::Publish,
+                    context: RequestContext { db: Db::default(), protocol: Protocol::Resp2, no_touch: false },
+                    ticket: ticket_of(item),
+                });
+            }
             (Run::Data { spread: Spread::Each { element, .. }, .. }, Manner::Part) => {
                 (element, Some(first_key(self, row, item)?))
             }
@@ -121,12 +136,11 @@ impl Core {
             protocol: if has(RequestFlags::RESP3) { Protocol::Resp3 } else { Protocol::Resp2 },
             no_touch: has(RequestFlags::NO_TOUCH),
         };
-        let ticket = Ticket { gather: item.head.ticket.to_native(), piece: item.head.generation.to_native() };
-        Some(Request { row, apply, first_key, manner, context, ticket })
+        Some(Request { row, apply, first_key, manner, context, ticket: ticket_of(item) })
     }
 
     fn refuse_item(&self, from: PeerId, item: &RequestItem<'_>) {
-        let ticket = Ticket { gather: item.head.ticket.to_native(), piece: item.head.generation.to_native() };
+        let ticket = ticket_of(item);
         let mut reply = Vec::new();
         self.refuse(None, &CommandError::Text("ERR the owner does not know this command"), &mut reply);
         self.reply_to(from, ticket, &reply);
@@ -195,6 +209,10 @@ impl Core {
         };
         cluster.service.answer(node, body, Box::new(reply));
     }
+}
+
+fn ticket_of(item: &RequestItem<'_>) -> Ticket {
+    Ticket { gather: item.head.ticket.to_native(), piece: item.head.generation.to_native() }
 }
 
 fn find_row<'a>(args: &mut impl Iterator<Item = &'a [u8]>) -> Option<&'static Row> {

@@ -1,13 +1,14 @@
 //! From mail to frames.
 
 use mycorrhizal_net::link::frame::{
-    Control, ControlKind, Frame, Message, Replies, ReplyHead, RequestFlags, RequestHead, Requests, Transfer,
-    TransferKind,
+    Control, ControlKind, Frame, Interest, InterestHead, Message, Replies, ReplyHead, RequestFlags,
+    RequestHead, Requests, Transfer, TransferKind,
 };
 use mycorrhizal_net::link::transport::Link;
 use mycorrhizal_net::resp::Protocol;
 
 use super::{UnderWay, Wire};
+use crate::cytoplasm::{Delta, Kind};
 use crate::mycel::transfer::{self, Ack};
 use crate::node::applications::MessageLetter;
 use crate::node::core::Core;
@@ -75,8 +76,27 @@ impl Core {
                     self.send(link, &message(letter));
                 }
             }
+            Letter::Interest(delta) => self.send_interest(link, delta),
+            Letter::InterestAck(version) => self.send(link, &Frame::InterestAck(*version)),
+            Letter::Hail => {}
             Letter::Answer { id, body } => self.send(link, &control(*id, ControlKind::Response, body)),
         }
+    }
+
+    fn send_interest(&self, link: &Link, delta: &Delta) {
+        let mut bytes = Vec::new();
+        let mut heads = |names: &[(Kind, Box<[u8]>)]| -> Vec<InterestHead> {
+            let head = |(kind, name): &(Kind, Box<[u8]>)| {
+                bytes.extend_from_slice(name);
+                let end = u32::try_from(bytes.len()).expect("names are told in pieces");
+                InterestHead { kind: kind.number(), end }
+            };
+            names.iter().map(head).collect()
+        };
+        let (added, removed) = (heads(&delta.added), heads(&delta.removed));
+        let (added, removed) = (added.as_slice(), removed.as_slice());
+        let Delta { reset, version, .. } = *delta;
+        self.send(link, &Frame::Interest(Interest { reset, version, added, removed, bytes: &bytes }));
     }
 
     fn send(&self, link: &Link, frame: &Frame<'_>) {
@@ -113,7 +133,7 @@ fn step<'a>(message: &transfer::TransferMessage<'a>) -> Transfer<'a> {
 fn head(request: &Request, ticket: u32, generation: u32, spans_end: u32) -> RequestHead {
     let mut flags = match request.manner {
         Manner::Direct => 0,
-        Manner::Part => RequestFlags::PART,
+        Manner::Part | Manner::Publish => RequestFlags::PART,
         Manner::OfNode => RequestFlags::WHOLE,
         Manner::OfCore => RequestFlags::WHOLE | RequestFlags::OF_CORE,
     };

@@ -157,37 +157,12 @@ pub enum TransferKind {
     Abort,
 }
 
-/// Bus messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize)]
-pub struct Publish<'a> {
-    /// One per message.
-    #[rkyv(with = AsVec)]
-    pub items: &'a [PublishHead],
-    /// Channel and payload of each, one after the other.
-    #[rkyv(with = AsVec)]
-    pub bytes: &'a [u8],
-}
-
-/// One bus message.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Archive, Serialize)]
-#[repr(C)]
-pub struct PublishHead {
-    /// Which kind of channel.
-    pub kind: u32,
-    /// The channel's name ends here in the bytes; it begins where the payload before it ends.
-    pub channel_end: u32,
-    /// The payload ends here, and begins where the name ends.
-    pub payload_end: u32,
-}
-
-const _: () = assert!(size_of::<PublishHead>() == 12 && PublishHead::COPY_OPTIMIZATION.is_enabled());
-
 /// Changes of what the sender has subscribers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Archive, Serialize)]
 pub struct Interest<'a> {
     /// What was known of the sender before is void.
     pub reset: bool,
-    /// The sender's count of changes, after these.
+    /// The sender's count of changes, after these; 0: more follows, and that is acknowledged.
     pub version: u64,
     /// New, with a subscriber now.
     #[rkyv(with = AsVec)]

@@ -34,10 +34,6 @@ fn samples() -> Vec<Frame<'static>> {
             slot: 16_383,
             records: b"records",
         }),
-        Frame::Publish(Publish {
-            items: &[PublishHead { kind: 1, channel_end: 4, payload_end: 6 }],
-            bytes: b"newshi",
-        }),
         Frame::Interest(Interest {
             reset: true,
             version: 12,
@@ -45,6 +41,7 @@ fn samples() -> Vec<Frame<'static>> {
             removed: &[InterestHead { kind: 1, end: 6 }],
             bytes: b"newso*",
         }),
+        Frame::InterestAck(12),
         Frame::Message(Message {
             application: b"billing",
             kind: MessageKind::Answer,
@@ -107,13 +104,6 @@ fn shown(frame: &ReceivedFrame) -> String {
             body.slot,
             text(&body.records)
         ),
-        ReceivedFrame::Publish(body) => {
-            let items = body.iter().map(|item| {
-                let item = item.expect("within the frame");
-                format!(" [{} {} {}]", item.kind, text(item.channel), text(item.payload))
-            });
-            name.to_owned() + &items.collect::<String>()
-        }
         ReceivedFrame::Interest(body) => format!(
             "{name} {} {} {:?} {:?}",
             body.reset,
@@ -129,7 +119,9 @@ fn shown(frame: &ReceivedFrame) -> String {
             body.timeout_ms,
             text(&body.body)
         ),
-        ReceivedFrame::Ping(nonce) | ReceivedFrame::Pong(nonce) => format!("{name} {nonce}"),
+        ReceivedFrame::InterestAck(number) | ReceivedFrame::Ping(number) | ReceivedFrame::Pong(number) => {
+            format!("{name} {number}")
+        }
         ReceivedFrame::Goodbye(body) => format!("{name} {}", text(&body.reason)),
     }
 }
@@ -268,7 +260,7 @@ fn archives_that_fail_their_check_are_broken() {
     let mut tag = encoded(&Frame::Ping(1));
     root(&mut tag)[0] = 200;
     assert_eq!(decode(&[&tag], FRAME_BYTES_MAX), broken);
-    let mut bool_of_two = encoded(&samples()[5]);
+    let mut bool_of_two = encoded(&samples()[4]);
     root(&mut bool_of_two)[1] = 2;
     assert_eq!(decode(&[&bool_of_two], FRAME_BYTES_MAX), broken);
     // Offset and length of Goodbye's one list.
@@ -286,7 +278,6 @@ fn lists_that_contradict_each_other_are_broken() {
         let broken = match access(&bytes[LENGTH_BYTES..]).expect("its bytes are right") {
             ReceivedFrame::Requests(body) => body.iter().filter(Result::is_err).count(),
             ReceivedFrame::Replies(body) => body.iter().filter(Result::is_err).count(),
-            ReceivedFrame::Publish(body) => body.iter().filter(Result::is_err).count(),
             ReceivedFrame::Interest(body) => {
                 body.added().chain(body.removed()).filter(Result::is_err).count()
             }
@@ -303,8 +294,6 @@ fn lists_that_contradict_each_other_are_broken() {
     let reply = |end| ReplyHead { ticket: 0, generation: 0, end };
     check(Frame::Replies(Replies { items: &[reply(2)], bytes: b"1" }));
     check(Frame::Replies(Replies { items: &[reply(1), reply(0)], bytes: b"1" }));
-    let item = PublishHead { kind: 0, channel_end: 2, payload_end: 1 };
-    check(Frame::Publish(Publish { items: &[item], bytes: b"123" }));
     let name = |end| [InterestHead { kind: 0, end }];
     check(Frame::Interest(Interest {
         reset: false,

@@ -1,8 +1,7 @@
 //! Reading received frames: iterators that check what the lists of a frame say of each other.
 
 use super::body::{
-    ArchivedInterest, ArchivedInterestHead, ArchivedPublish, ArchivedReplies, ArchivedRequestHead,
-    ArchivedRequests,
+    ArchivedInterest, ArchivedInterestHead, ArchivedReplies, ArchivedRequestHead, ArchivedRequests,
 };
 use super::{FrameError, ReceivedFrame};
 use crate::resp::{ArchivedSpan, Span};
@@ -83,32 +82,6 @@ impl ArchivedReplies<'_> {
     }
 }
 
-/// One received bus message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PublishedItem<'a> {
-    /// Which kind of channel.
-    pub kind: u32,
-    /// The channel's name.
-    pub channel: &'a [u8],
-    /// The payload.
-    pub payload: &'a [u8],
-}
-
-impl ArchivedPublish<'_> {
-    /// The messages in order.
-    ///
-    /// Items are [`FrameError::PeerFrameBroken`] where a message is not in the frame's bytes.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<PublishedItem<'_>, FrameError>> {
-        let bytes = self.bytes.as_slice();
-        let mut at = 0;
-        self.items.iter().map(move |head| {
-            let channel = cut(bytes, &mut at, head.channel_end.to_native())?;
-            let payload = cut(bytes, &mut at, head.payload_end.to_native())?;
-            Ok(PublishedItem { kind: head.kind.to_native(), channel, payload })
-        })
-    }
-}
-
 impl ArchivedInterest<'_> {
     /// What is new, each with its kind.
     ///
@@ -151,8 +124,8 @@ impl ReceivedFrame {
             Self::Replies(_) => "replies",
             Self::Control(_) => "control",
             Self::Transfer(_) => "transfer",
-            Self::Publish(_) => "publish",
             Self::Interest(_) => "interest",
+            Self::InterestAck(_) => "interest-ack",
             Self::Message(_) => "message",
             Self::Ping(_) => "ping",
             Self::Pong(_) => "pong",

@@ -80,7 +80,7 @@ impl Filter {
         };
         !(self.skip_me && session.id == me)
             && self.id.is_none_or(|id| id == session.id)
-            && self.kind.is_none_or(|kind| kind == ClientType::Normal)
+            && self.kind.is_none_or(|kind| kind == ClientType::of(caller))
             && self.age_seconds.is_none_or(|least| age_seconds >= least)
             && self.address.as_ref().is_none_or(|address| caller.peer_address().as_bytes() == address)
             && self.local_address.as_ref().is_none_or(is_local)

@@ -1,6 +1,6 @@
 //! CLIENT INFO and CLIENT LIST: a connection in one line, in the words of Redis 7.2.
 //!
-//! What belongs to features that this version lacks (subscriptions, transactions, tracking) is written as a
+//! What belongs to features that this version lacks (transactions, tracking) is written as a
 //! connection that does not use them would be.
 
 use std::fmt::Write as _;
@@ -15,9 +15,11 @@ use crate::node::caller::Session;
 /// The type of a client, as CLIENT LIST and CLIENT KILL filter by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientType {
-    /// Sends commands. So far, all do.
+    /// Sends commands.
     Normal,
-    /// A primary that this node replicates, a replica of it, or a subscriber.
+    /// Is subscribed to something.
+    Subscriber,
+    /// A primary that this node replicates, or a replica of it.
     Other,
 }
 
@@ -25,12 +27,17 @@ impl ClientType {
     pub(super) fn parse(text: &[u8]) -> Result<Self, CommandError> {
         match text.to_ascii_lowercase().as_slice() {
             b"normal" => Ok(Self::Normal),
-            b"master" | b"slave" | b"replica" | b"pubsub" => Ok(Self::Other),
+            b"pubsub" => Ok(Self::Subscriber),
+            b"master" | b"slave" | b"replica" => Ok(Self::Other),
             _ => {
                 let name = String::from_utf8_lossy(text);
                 Err(CommandError::Message(format!("ERR Unknown client type '{name}'")))
             }
         }
+    }
+
+    pub(super) fn of(caller: &Caller) -> Self {
+        if caller.session().subscriptions > 0 { Self::Subscriber } else { Self::Normal }
     }
 }
 
@@ -67,16 +74,19 @@ pub(super) async fn list(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>)
     let cores: Vec<_> = caller.core.node.cores().collect();
     let lines = caller.core.call_all(&cores, |core| {
         let callers = core.callers.borrow();
-        callers.iter().map(|(_, caller)| (caller.session().id, line(caller))).collect::<Vec<_>>()
+        let line = |caller: &Caller| (caller.session().id, ClientType::of(caller), line(caller));
+        callers.iter().map(|(_, caller)| line(caller)).collect::<Vec<_>>()
     });
-    let mut lines: Vec<(u64, String)> = lines.await.into_iter().flatten().collect();
-    lines.sort_unstable();
+    let mut lines: Vec<(u64, ClientType, String)> = lines.await.into_iter().flatten().collect();
+    lines.sort_unstable_by_key(|(id, ..)| *id);
     let text: String = match chosen {
-        Chosen::All | Chosen::OfType(ClientType::Normal) => lines.into_iter().map(|(_, line)| line).collect(),
-        Chosen::OfType(ClientType::Other) => String::new(),
+        Chosen::All => lines.into_iter().map(|(.., line)| line).collect(),
+        Chosen::OfType(chosen) => {
+            lines.into_iter().filter(|(_, kind, _)| *kind == chosen).map(|(.., line)| line).collect()
+        }
         Chosen::WithId(ids) => {
-            let found = ids.iter().filter_map(|id| lines.binary_search_by_key(id, |(id, _)| *id).ok());
-            found.map(|place| lines[place].1.as_str()).collect()
+            let found = ids.iter().filter_map(|id| lines.binary_search_by_key(id, |(id, ..)| *id).ok());
+            found.map(|place| lines[place].2.as_str()).collect()
         }
     };
     reply.verbatim("txt", &text);
@@ -85,6 +95,7 @@ pub(super) async fn list(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>)
 
 /// A connection in one line.
 fn line(caller: &Caller) -> String {
+    let [channels, patterns, shards] = caller.subscription_counts();
     let session = caller.session();
     let seconds_since = |at_ms: u64| caller.core.now_ms().saturating_sub(at_ms) / 1000;
     let (descriptor, unsent) = caller
@@ -105,7 +116,7 @@ fn line(caller: &Caller) -> String {
     let row = session.last_row.map_or("NULL", |row| row.full_name.as_str());
     let written = writeln!(
         line,
-        " sub=0 psub=0 ssub=0 multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={unsent} oll=0 \
+        " sub={channels} psub={patterns} ssub={shards} multi=-1 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={unsent} oll=0 \
          omem={unsent} tot-mem={total} events=r cmd={row} user=default redir=-1 resp={} lib-name={} lib-ver={}",
         session.input_bytes,
         if session.protocol == Protocol::Resp3 { 3 } else { 2 },
@@ -118,7 +129,12 @@ fn line(caller: &Caller) -> String {
 
 /// The letters that say what is special about a connection; `N` for nothing.
 fn flags(session: &Session) -> String {
-    let letters = [(session.closing, 'c'), (session.no_evict, 'e'), (session.no_touch, 'T')];
+    let letters = [
+        (session.subscriptions > 0, 'P'),
+        (session.closing, 'c'),
+        (session.no_evict, 'e'),
+        (session.no_touch, 'T'),
+    ];
     let flags: String = letters.into_iter().filter(|(set, _)| *set).map(|(_, letter)| letter).collect();
     if flags.is_empty() { "N".to_owned() } else { flags }
 }

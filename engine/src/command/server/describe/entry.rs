@@ -63,9 +63,12 @@ pub(super) fn categories(command: &Command) -> Categories {
     let group = match command.group {
         Group::Connection => Categories::CONNECTION,
         Group::String => Categories::STRING,
-        Group::Generic | Group::Server | Group::Cluster | Group::Coordination | Group::Application => {
-            Categories::NONE
-        }
+        Group::Generic
+        | Group::Server
+        | Group::Cluster
+        | Group::Coordination
+        | Group::Application
+        | Group::Pubsub => Categories::NONE,
     };
     let implied = of_flags.into_iter().filter(|(flag, _)| command.flags.has(*flag));
     let all = implied.fold(command.categories.with(group), |all, (_, categories)| all.with(categories));

@@ -1,6 +1,7 @@
 //! The sections `stats` and `errorstats`: what went through the node since it started, or since CONFIG RESETSTAT.
 
 use super::{Facts, Page};
+use crate::cytoplasm::Kind;
 use crate::node::counter::{CoreCounters, Counter, ERROR_CODES};
 
 pub(super) fn stats(facts: &Facts<'_>, page: &mut Page) {
@@ -25,12 +26,15 @@ pub(super) fn stats(facts: &Facts<'_>, page: &mut Page) {
     page.field("evicted_clients", 0);
     page.field("keyspace_hits", node.sum(|core| core.hits.read()));
     page.field("keyspace_misses", node.sum(|core| core.misses.read()));
-    page.field("pubsub_channels", 0);
-    page.field("pubsub_patterns", 0);
+    let subscribed = |kind| facts.caller.core.cytoplasm.interest.borrow().count_here(kind);
+    page.field("pubsub_channels", subscribed(Kind::Channel));
+    page.field("pubsub_patterns", subscribed(Kind::Pattern));
+    page.field("pubsubshard_channels", subscribed(Kind::Shard));
     page.field("latest_fork_usec", 0);
     page.field("total_forks", 0);
     page.field("total_error_replies", node.sum(|core| core.errors.iter().map(Counter::read).sum()));
     page.field("total_forwarded_commands", node.sum(|core| core.forwarded_in.read()));
+    page.field("total_forwarded_messages", node.sum(|core| core.published_in.read()));
     let query_limit = node.sum(|core| core.query_limit_closed.read());
     page.field("client_query_buffer_limit_disconnections", query_limit);
     let output_limit = node.sum(|core| core.output_limit_closed.read());
