@@ -83,3 +83,83 @@ impl Core {
         self.end_subscriber(subscription.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_channel::oneshot;
+    use futures_lite::future::block_on;
+
+    use super::*;
+    use crate::hypha::{BlockingHandle, Hypha};
+    use crate::node::CoreSet;
+
+    type Messages = async_channel::Receiver<Result<Delivery, Lagged>>;
+
+    fn start() -> Hypha {
+        Hypha::builder().cores(CoreSet::first(2)).start().unwrap()
+    }
+
+    fn subscribe(
+        hypha: &Hypha,
+        kind: Kind,
+        name: &'static [u8],
+        capacity: usize,
+    ) -> (Subscription, Messages) {
+        let (sender, messages) = async_channel::bounded(capacity);
+        let (done, subscription) = oneshot::channel();
+        let sent = hypha.node.reach(crate::node::CoreId(1)).call(Box::new(move |core| {
+            let core = Rc::clone(core);
+            core.ring.note_wake();
+            let subscribe =
+                async move { drop(done.send(core.subscribe_in_process(kind, name, sender).await)) };
+            glommio::spawn_local(subscribe).detach();
+        }));
+        assert!(sent);
+        (block_on(subscription).unwrap(), messages)
+    }
+
+    fn publish(handle: &BlockingHandle, channel: &str, message: &str) -> String {
+        format!("{:?}", handle.execute(&["PUBLISH", channel, message]).unwrap())
+    }
+
+    #[test]
+    fn what_is_published_comes_by_the_channel_until_it_ends() {
+        let hypha = start();
+        let handle = hypha.handle().blocking();
+        let (_, by_name) = subscribe(&hypha, Kind::Channel, b"news", 8);
+        let (by_pattern_id, by_pattern) = subscribe(&hypha, Kind::Pattern, b"n*", 8);
+        assert_eq!(publish(&handle, "news", "one"), "Integer(2)");
+        let boxed = |text: &str| Box::from(text.as_bytes());
+        let plain = Delivery { channel: boxed("news"), pattern: None, message: boxed("one") };
+        assert_eq!(by_name.recv_blocking(), Ok(Ok(plain.clone())));
+        assert_eq!(by_pattern.recv_blocking(), Ok(Ok(Delivery { pattern: Some(boxed("n*")), ..plain })));
+        let (done, ended) = oneshot::channel();
+        hypha.node.reach(crate::node::CoreId(1)).call(Box::new(move |core| {
+            core.unsubscribe_in_process(by_pattern_id);
+            core.unsubscribe_in_process(by_pattern_id);
+            drop(done.send(()));
+        }));
+        block_on(ended).unwrap();
+        assert!(by_pattern.recv_blocking().is_err(), "its sender is gone");
+        drop(by_name);
+        assert_eq!(publish(&handle, "news", "two"), "Integer(0)");
+    }
+
+    #[test]
+    fn who_does_not_keep_up_is_told_so_and_misses_nothing_before() {
+        let hypha = start();
+        let handle = hypha.handle().blocking();
+        let (_, messages) = subscribe(&hypha, Kind::Channel, b"c", 4);
+        for number in 0..3 {
+            assert_eq!(publish(&handle, "c", &number.to_string()), "Integer(1)");
+        }
+        assert_eq!(publish(&handle, "c", "too much"), "Integer(0)");
+        assert_eq!(publish(&handle, "c", "more"), "Integer(0)");
+        for number in 0..3 {
+            let message = messages.recv_blocking().unwrap().unwrap().message;
+            assert_eq!(*message, *number.to_string().as_bytes());
+        }
+        assert_eq!(messages.recv_blocking(), Ok(Err(Lagged)));
+        assert!(messages.recv_blocking().is_err());
+    }
+}
