@@ -6,6 +6,7 @@
 //! | [`Septa`] | the septa themselves, with their policies |
 //! | [`Election`], [`Lock`], [`Semaphore`] | what one, or a few, may hold at a time |
 //! | [`Services`] | which services run where |
+//! | [`Topic`] | messages for all who subscribe |
 //! | [`App`] | messages and requests between the nodes of an application |
 //! | [`Members`] | the nodes |
 //!
@@ -24,6 +25,7 @@ mod semaphore;
 mod septa;
 mod septum;
 mod services;
+mod topic;
 mod watch;
 
 pub use app::{App, BlockingApp, Inbox, Incoming, ListenError, MessageError, Sent};
@@ -37,6 +39,7 @@ pub use semaphore::{BlockingSemaphore, Permit, Semaphore};
 pub use septa::{BlockingSepta, Septa, SeptumInfo, SeptumPolicy};
 pub use septum::{Answer, Batch, BlockingSeptum, Condition, Countable, Scan, Septum, SetOptions, TimeToLive};
 pub use services::{BlockingServices, Registration, ServiceSpec, Services};
+pub use topic::{BlockingTopic, Message, Messages, Topic, TopicError};
 pub use watch::{NodeStopped, Watch};
 
 use std::net::SocketAddr;
@@ -136,6 +139,12 @@ impl Hypha {
     #[must_use]
     pub fn services(&self) -> Services {
         Services::new(&self.node)
+    }
+
+    /// The topic of a name, with messages of type `T`.
+    #[must_use]
+    pub fn topic<T: Payload>(&self, name: &str) -> Topic<T> {
+        Topic::new(&self.node, name)
     }
 
     /// The application of a name, which sends and takes messages of type `T`.

@@ -52,11 +52,11 @@ pub mod nodosum;
 pub use client::{BlockingClient, Client, ClientBuilder, ConnectError};
 pub use hypha::{
     Addresses, Answer, App, Batch, BlockingApp, BlockingElection, BlockingLock, BlockingSemaphore,
-    BlockingSepta, BlockingSeptum, BlockingServices, Builder, CallError, Condition, Countable, Discover,
-    Election, Hypha, Inbox, Incoming, Leader, Leadership, LeaveError, ListenError, Lock, LockGuard,
-    MemberChange, MemberWatch, Members, MessageError, NodeStopped, NotReady, Payload, PayloadError, Permit,
-    Raw, Registration, Scan, Semaphore, Sent, Septa, Septum, SeptumInfo, SeptumPolicy, ServiceSpec, Services,
-    SetOptions, Stopper, TimeToLive, Watch,
+    BlockingSepta, BlockingSeptum, BlockingServices, BlockingTopic, Builder, CallError, Condition, Countable,
+    Discover, Election, Hypha, Inbox, Incoming, Leader, Leadership, LeaveError, ListenError, Lock, LockGuard,
+    MemberChange, MemberWatch, Members, Message, MessageError, Messages, NodeStopped, NotReady, Payload,
+    PayloadError, Permit, Raw, Registration, Scan, Semaphore, Sent, Septa, Septum, SeptumInfo, SeptumPolicy,
+    ServiceSpec, Services, SetOptions, Stopper, TimeToLive, Topic, TopicError, Watch,
 };
 pub use mycorrhizal_net::identity::NodeId;
 pub use mycorrhizal_net::link::tls::{TlsConfig as LinkTls, TlsError as LinkTlsError};

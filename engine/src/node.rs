@@ -49,6 +49,7 @@ pub use caller::Caller;
 pub(crate) use cluster::ClusterOptions;
 pub use cluster::{GOSSIP_PORT, LINK_PORT};
 pub(crate) use core::Core;
+pub(crate) use cytoplasm::in_process;
 pub(crate) use directory::{CoreId, PeerId};
 pub(crate) use endpoint::Endpoint;
 pub use endpoint::Endpoints;

@@ -7,7 +7,7 @@
 use std::sync::LazyLock;
 
 use super::{
-    Command, application, cluster, connection, coordination, generic, keyspace, pubsub, server, string,
+    Command, Run, application, cluster, connection, coordination, generic, keyspace, pubsub, server, string,
 };
 
 /// The number of places: a power of two well above the number of rows.
@@ -37,7 +37,7 @@ pub struct Row {
     pub number: u16,
     /// Its name as statistics and ACL write it: `get`, `config|set`.
     pub full_name: String,
-    /// Whether it takes the same time whatever it is given, by its own word.
+    /// Whether it takes the same time whatever it is given, by its own word; of a message, while few are to hear it.
     pub constant_time: bool,
     /// The subcommands, empty unless it is a container.
     pub subcommands: Vec<Row>,
@@ -90,7 +90,8 @@ impl Table {
 
 fn row(command: &'static Command, number: usize) -> Row {
     let number = u16::try_from(number).expect("rows are few");
-    let constant_time = command.complexity.starts_with("O(1)");
+    let is_message = matches!(command.run, Run::Publish(_));
+    let constant_time = is_message || command.complexity.starts_with("O(1)");
     Row { command, number, full_name: command.name.to_owned(), constant_time, subcommands: Vec::new() }
 }
 

@@ -171,7 +171,8 @@ impl<'a> Stretch<'a> {
             let request = Request { row, apply, first_key: None, manner, context, ticket };
             core.outboxes.borrow_mut().mail(*peer).requests.push(request, args.iter());
         }
-        self.stopwatch.after(core, row, args, 0, Some(self.caller));
+        let bytes_heard = usize::try_from(heard_here).unwrap_or(0) * args.get(2).len();
+        self.stopwatch.after(core, row, args, bytes_heard, Some(self.caller));
     }
 
     fn answer_integer(&mut self, value: i64) {

@@ -19,6 +19,12 @@ fn an_order_is_charged_by_another_application() {
 }
 
 #[test]
+fn what_is_said_on_one_node_is_heard_on_another() {
+    let printed = run("chat");
+    assert_eq!(printed, "1 hears it\nalice: is anybody there?\nbob: only me, on another node\n");
+}
+
+#[test]
 fn the_session_cache_serves_and_its_leader_works() {
     let printed = run("session_cache");
     assert!(printed.contains("alice is signed in"), "{printed}");

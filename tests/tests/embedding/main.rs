@@ -8,3 +8,4 @@ mod examples;
 mod executors;
 mod nodes;
 mod together;
+mod topic;

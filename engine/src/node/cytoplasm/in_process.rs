@@ -3,11 +3,6 @@
 //! Messages come by a bounded channel. One that is full ends the subscription: its last item says so, and nothing is left
 //! out in silence.
 
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "for the embedding interface, whose topics are built upon it")
-)]
-
 use std::rc::Rc;
 
 use async_channel::Sender;
