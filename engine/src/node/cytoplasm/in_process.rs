@@ -111,7 +111,7 @@ mod tests {
             let core = Rc::clone(core);
             core.ring.note_wake();
             let subscribe =
-                async move { drop(done.send(core.subscribe_in_process(kind, name, sender).await)) };
+                async move { done.send(core.subscribe_in_process(kind, name, sender).await).unwrap() };
             glommio::spawn_local(subscribe).detach();
         }));
         assert!(sent);
@@ -137,7 +137,7 @@ mod tests {
         hypha.node.reach(crate::node::CoreId(1)).call(Box::new(move |core| {
             core.unsubscribe_in_process(by_pattern_id);
             core.unsubscribe_in_process(by_pattern_id);
-            drop(done.send(()));
+            done.send(()).unwrap();
         }));
         block_on(ended).unwrap();
         assert!(by_pattern.recv_blocking().is_err(), "its sender is gone");
