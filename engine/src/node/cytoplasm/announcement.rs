@@ -179,13 +179,13 @@ impl Core {
         let removed = interest.removed().map(name).collect::<Result<Vec<_>, FrameError>>()?;
         let delta = Delta { reset: interest.reset, version: interest.version.to_native(), added, removed };
         self.cytoplasm.told_by.borrow_mut().insert(from, life);
-        self.relay(from, Arc::new(delta));
+        self.relay(from, &Arc::new(delta));
         Ok(())
     }
 
     /// Takes what a core of another node said, and passes it on to the siblings.
-    fn relay(&self, from: PeerId, delta: Arc<Delta>) {
-        self.take_delta(from, &delta);
+    fn relay(&self, from: PeerId, delta: &Arc<Delta>) {
+        self.take_delta(from, delta);
         let siblings = self.siblings();
         let (address, me) = (self.directory.address(from), self.id);
         let relay = Relay { from, version: delta.version, missing: siblings.len() };
@@ -194,7 +194,7 @@ impl Core {
         }
         let key = self.cytoplasm.relays.borrow_mut().insert(relay);
         for sibling in siblings {
-            let delta = Arc::clone(&delta);
+            let delta = Arc::clone(delta);
             let call = Box::new(move |core: &Rc<Core>| {
                 core.take_delta(core.directory.peer(address), &delta);
                 let done = Box::new(move |core: &Rc<Core>| core.on_relayed(key));
@@ -274,7 +274,7 @@ impl Core {
             self.cytoplasm.told_by.borrow_mut().remove(&peer);
             self.cytoplasm.missed.borrow_mut().push(peer);
             let nothing = Delta { reset: true, version: 0, added: Vec::new(), removed: Vec::new() };
-            self.relay(peer, Arc::new(nothing));
+            self.relay(peer, &Arc::new(nothing));
         }
         let missed = self.cytoplasm.missed.take();
         let (back, still_gone) = missed.into_iter().partition(|peer| is_present(state, *peer).is_some());
