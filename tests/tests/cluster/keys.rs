@@ -5,7 +5,7 @@ use std::path::Path;
 use mycorrhizal_tests::clock;
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::pulse::pulse;
-use mycorrhizal_tests::server::{Daemon, DaemonOptions, Server as _};
+use mycorrhizal_tests::server::{Daemon, DaemonOptions, Server};
 
 use crate::counting::Counting;
 
@@ -100,7 +100,7 @@ fn a_key_is_exchanged_under_load_and_the_old_one_is_worth_nothing_then() {
         (is_refused(outcast.log()) && is_refused(stranger.log())).then_some(())
     });
     clock::wait_for("a link that is refused", || {
-        let logs = cluster.nodes.iter().map(|node| node.log()).collect::<String>();
+        let logs = cluster.nodes.iter().map(Server::log).collect::<String>();
         logs.contains("no cluster key in common").then_some(())
     });
     assert_eq!((cluster.nodes[0].info("members"), cluster.nodes[0].info("members_present")), (3, 2));
