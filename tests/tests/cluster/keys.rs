@@ -75,6 +75,15 @@ fn a_key_is_exchanged_under_load_and_the_old_one_is_worth_nothing_then() {
     let ports: Vec<u16> = cluster.nodes.iter().map(Daemon::port).collect();
     let new = key_file(directory.path(), "new", &format!("{NEW}\n"));
     let before = keys(&cluster.nodes[0])[0].0.clone();
+    // Links between all of them stand before clients are counted.
+    for node in &cluster.nodes {
+        let mut connection = node.connect();
+        for number in 0..100 {
+            cluster
+                .wait("a write", |_| node.connect().say(&format!("SET warm:{number} 1")).as_text() == "OK");
+        }
+        assert_eq!(connection.say("DBSIZE").as_integer(), 100);
+    }
     let counting = Counting::begin(&ports);
     let rotated = pulse(ports[1], &["keys", "rotate", "--new-key-file", &new]);
     let counted = counting.end();
