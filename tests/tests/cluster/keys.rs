@@ -76,14 +76,11 @@ fn a_key_is_exchanged_under_load_and_the_old_one_is_worth_nothing_then() {
     let new = key_file(directory.path(), "new", &format!("{NEW}\n"));
     let before = keys(&cluster.nodes[0])[0].0.clone();
     // Links between all of them stand before clients are counted.
-    for node in &cluster.nodes {
-        let mut connection = node.connect();
-        for number in 0..100 {
-            cluster
-                .wait("a write", |_| node.connect().say(&format!("SET warm:{number} 1")).as_text() == "OK");
-        }
-        assert_eq!(connection.say("DBSIZE").as_integer(), 100);
-    }
+    cluster.wait("links", |cluster| {
+        let write =
+            |node: &Daemon, number| node.connect().say(&format!("SET warm:{number} 1")).as_text() == "OK";
+        cluster.nodes.iter().all(|node| (0..30).all(|number| write(node, number)))
+    });
     let counting = Counting::begin(&ports);
     let rotated = pulse(ports[1], &["keys", "rotate", "--new-key-file", &new]);
     let counted = counting.end();
