@@ -185,12 +185,13 @@ impl Core {
         for datagram in datagrams {
             let keys = gossip.keys.borrow();
             let also = gossip.peer_keys.borrow().also(datagram.to);
-            for key in [Some(keys.used_id()), also].into_iter().flatten() {
-                let mut sealer = gossip.sealer.borrow_mut();
-                match sealer.seal_with(&keys, key, MEMBERSHIP_KIND, &datagram.payload) {
-                    Ok(bytes) => gossip.socket.send_to(bytes, datagram.to),
-                    Err(error) => tracing::error!(%error, "a datagram cannot be sealed"),
+            let mut sealer = gossip.sealer.borrow_mut();
+            match sealer.seal_twice(&keys, also, MEMBERSHIP_KIND, &datagram.payload) {
+                Ok((sealed, copy)) => {
+                    gossip.socket.send_to(sealed, datagram.to);
+                    copy.into_iter().for_each(|copy| gossip.socket.send_to(copy, datagram.to));
                 }
+                Err(error) => tracing::error!(%error, "a datagram cannot be sealed"),
             }
         }
         if !events.is_empty() {

@@ -9,14 +9,14 @@
 //! └────────┴────────────┴───────┴──────────┘
 //! ```
 //!
-//! Within one [`Sealer`], the sequence is never repeated: it goes on when the incarnation rises. Two sealers at one
+//! Within one [`Sealer`], the sequence is never repeated with one key: it goes on when the incarnation rises. Two sealers at one
 //! time differ in core or, being of different nodes, in the sender's first bytes (which are random). Two sealers that
 //! share both are lives of one node, one after the other, or copies of one data directory: they differ in the salt,
 //! 64 random bits drawn for each, whatever became of the incarnation. A node would have to be started some hundred
 //! million times with one key before two of its lives shared a salt with a chance worth naming (1 in 4,000).
 
 use super::header::{CORES_MAX, HEADER_BYTES, Header, SALT_BYTES};
-use super::key_ring::{KeyId, KeyRing};
+use super::key_ring::{Key, KeyId, KeyRing};
 use super::window::Windows;
 use crate::identity::{Incarnation, NodeId};
 use chacha20poly1305::{AeadInOut, KeyInit, Tag, XChaCha20Poly1305, XNonce};
@@ -105,25 +105,34 @@ impl Sealer {
     ///
     /// It is longer than [`PAYLOAD_BYTES_MAX`].
     pub fn seal(&mut self, keys: &KeyRing, kind: u8, payload: &[u8]) -> Result<Vec<u8>, SealError> {
-        self.seal_with(keys, keys.used_id(), kind, payload)
+        self.seal_twice(keys, None, kind, payload).map(|(datagram, _)| datagram)
     }
 
-    /// Seals `payload` with key `id`, or with the key in use if there is no such key: for who may not have that.
+    /// Seals `payload` with the key in use, and a copy with key `also` if that is another one that is installed: for a
+    /// peer that may have only one of the two. Both bear the same sequence, so that who can open both hears one.
     ///
     /// # Errors
     ///
     /// It is longer than [`PAYLOAD_BYTES_MAX`].
-    pub fn seal_with(
+    pub fn seal_twice(
         &mut self,
         keys: &KeyRing,
-        id: KeyId,
+        also: Option<KeyId>,
         kind: u8,
         payload: &[u8],
-    ) -> Result<Vec<u8>, SealError> {
+    ) -> Result<(Vec<u8>, Option<Vec<u8>>), SealError> {
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(SealError::LocalTooLarge { bytes: payload.len() });
         }
-        let key = keys.find(id).unwrap_or_else(|| keys.used());
+        let also = also.filter(|id| *id != keys.used_id()).and_then(|id| keys.find(id));
+        let sealed = self.seal_with(keys.used(), kind, payload);
+        // No key sees a sequence, and so a nonce, twice.
+        let copy = also.map(|key| self.seal_with(key, kind, payload));
+        self.sequence = self.sequence.checked_add(1).expect("2^64 datagrams take longer than any node lives");
+        Ok((sealed, copy))
+    }
+
+    fn seal_with(&mut self, key: &Key, kind: u8, payload: &[u8]) -> Vec<u8> {
         let header = Header {
             kind,
             key: key.id(),
@@ -133,7 +142,6 @@ impl Sealer {
             salt: self.salt,
             sequence: self.sequence,
         };
-        self.sequence = self.sequence.checked_add(1).expect("2^64 datagrams take longer than any node lives");
         let head = header.encode();
         let mut datagram = Vec::with_capacity(HEADER_BYTES + payload.len() + TAG_BYTES);
         datagram.extend_from_slice(&head);
@@ -143,7 +151,7 @@ impl Sealer {
             .encrypt_inout_detached(&nonce(&header), self.associated.with(&head), body.into())
             .expect("a datagram is within the cipher's limits");
         datagram.extend_from_slice(&tag);
-        Ok(datagram)
+        datagram
     }
 
     /// Goes on as a higher incarnation of the same node.

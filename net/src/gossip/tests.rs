@@ -258,3 +258,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_datagram_that_is_sealed_twice_is_heard_once_by_whoever_has_either_key() {
+    let (old, new) = (Key::new([1; 32]), Key::new([2; 32]));
+    let mut both = KeyRing::new(new.clone());
+    both.install(old.clone()).expect("room");
+    let mut sealer = Sealer::new("orders", NodeId([1; 20]), Incarnation(1), 0, [3; SALT_BYTES]);
+    let (first, copy) = sealer.seal_twice(&both, Some(old.id()), 1, b"alive").expect("it fits");
+    let copy = copy.expect("the other key is installed");
+    let hears = |keys: &KeyRing| {
+        let mut opener = Opener::new("orders");
+        let mut plain = Vec::new();
+        [&first, &copy].map(|datagram| opener.open(keys, datagram, &mut plain).map(|header| header.key))
+    };
+    assert_eq!(hears(&both), [Ok(new.id()), Err(Dropped::Replayed)]);
+    assert_eq!(hears(&KeyRing::new(new.clone())), [Ok(new.id()), Err(Dropped::UnknownKey)]);
+    assert_eq!(hears(&KeyRing::new(old.clone())), [Err(Dropped::UnknownKey), Ok(old.id())]);
+    for also in [None, Some(new.id()), Some(KeyId([9; 4]))] {
+        assert_eq!(sealer.seal_twice(&both, also, 1, b"alive").expect("it fits").1, None);
+    }
+}

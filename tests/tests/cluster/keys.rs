@@ -5,7 +5,7 @@ use std::path::Path;
 use mycorrhizal_tests::clock;
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::pulse::pulse;
-use mycorrhizal_tests::server::{Daemon, DaemonOptions, Server as _};
+use mycorrhizal_tests::server::{Daemon, DaemonOptions, Server};
 
 use crate::counting::Counting;
 
@@ -75,6 +75,12 @@ fn a_key_is_exchanged_under_load_and_the_old_one_is_worth_nothing_then() {
     let ports: Vec<u16> = cluster.nodes.iter().map(Daemon::port).collect();
     let new = key_file(directory.path(), "new", &format!("{NEW}\n"));
     let before = keys(&cluster.nodes[0])[0].0.clone();
+    // Links between all of them stand before clients are counted.
+    cluster.wait("links", |cluster| {
+        let write =
+            |node: &Daemon, number| node.connect().say(&format!("SET warm:{number} 1")).as_text() == "OK";
+        cluster.nodes.iter().all(|node| (0..30).all(|number| write(node, number)))
+    });
     let counting = Counting::begin(&ports);
     let rotated = pulse(ports[1], &["keys", "rotate", "--new-key-file", &new]);
     let counted = counting.end();
@@ -100,7 +106,7 @@ fn a_key_is_exchanged_under_load_and_the_old_one_is_worth_nothing_then() {
         (is_refused(outcast.log()) && is_refused(stranger.log())).then_some(())
     });
     clock::wait_for("a link that is refused", || {
-        let logs = cluster.nodes.iter().map(mycorrhizal_tests::server::Server::log).collect::<String>();
+        let logs = cluster.nodes.iter().map(Server::log).collect::<String>();
         logs.contains("no cluster key in common").then_some(())
     });
     assert_eq!((cluster.nodes[0].info("members"), cluster.nodes[0].info("members_present")), (3, 2));

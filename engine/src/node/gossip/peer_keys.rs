@@ -1,8 +1,8 @@
 //! Which peers seal with another key than this node, while keys are exchanged or a peer has an outdated key file: what
 //! is said to them is said with their key as well, for they may not have ours.
 //!
-//! Once is no proof: who hears both keys from us answers with ours, and what was on its way with the other one is
-//! soon past.
+//! Once is no proof: what was on its way with the other key is soon past. Who can open both copies hears the first one
+//! only, the one with our key, and so learns that we know it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
