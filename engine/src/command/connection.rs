@@ -15,6 +15,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 
 use super::{Command, CommandError, Flags, Group, Run, Tip, argument};
 use crate::node::Caller;
+use crate::nodosum::state::SeptumId;
 
 /// What a row of this group starts from.
 const ROW: Command = Command { group: Group::Connection, ..Command::ROW };
@@ -132,7 +133,7 @@ fn reset(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Comm
 
 fn select(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let db = argument::database(args.get(1), &caller.core.data.borrow().keyspace)?;
-    caller.session.borrow_mut().db = db;
+    caller.session.borrow_mut().select(db, SeptumId::NUMBERED);
     reply.ok();
     Ok(())
 }

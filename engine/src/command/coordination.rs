@@ -9,6 +9,7 @@ mod service;
 
 use super::{Command, CommandError, Flags, Group, Run, argument};
 use crate::nodosum::service::ProposeError;
+use crate::nodosum::state::{Refusal, SeptumError};
 
 /// The commands of this group.
 pub(super) const COMMANDS: &[Command] =
@@ -44,6 +45,7 @@ const HELP: Command = Command {
 impl From<ProposeError> for CommandError {
     fn from(error: ProposeError) -> Self {
         let code = match error {
+            ProposeError::Refused(Refusal::Septum(SeptumError::PeerUnknown(_))) => "NOSEPTUM",
             ProposeError::Refused(_) => "ERR",
             ProposeError::NoLeader | ProposeError::Stopping => "CLUSTERDOWN",
             ProposeError::Unknown => "UNKNOWN",

@@ -65,6 +65,8 @@ pub struct Expired {
 /// [`databases`](Keyspace::databases): every method but those that prefetch panics on another.
 pub struct Keyspace {
     databases: Vec<Database>,
+    /// How many of them clients reach by their numbers: the first.
+    numbered: u16,
     hasher: Hasher,
     now_ms: u64,
     expired: u64,
@@ -76,7 +78,7 @@ impl Keyspace {
     #[must_use]
     pub fn new(config: KeyspaceConfig) -> Keyspace {
         let databases = (0..config.databases).map(|_| Database::new()).collect();
-        Keyspace { databases, hasher: config.hasher, now_ms: 0, expired: 0, sink: None }
+        Keyspace { databases, numbered: config.databases, hasher: config.hasher, now_ms: 0, expired: 0, sink: None }
     }
 
     /// The number of databases.
@@ -84,6 +86,18 @@ impl Keyspace {
     #[expect(clippy::cast_possible_truncation, reason = "made from a u16")]
     pub fn databases(&self) -> u16 {
         self.databases.len() as u16
+    }
+
+    /// The number of databases that clients reach by their numbers; those behind them are reached by names.
+    #[must_use]
+    pub fn numbered(&self) -> u16 {
+        self.numbered
+    }
+
+    /// Sets the number of databases that clients reach by their numbers.
+    pub fn set_numbered(&mut self, count: u16) {
+        self.grow_databases(count);
+        self.numbered = count;
     }
 
     /// Adds databases, if there are fewer than `count`.

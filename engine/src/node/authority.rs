@@ -36,6 +36,23 @@ impl Core {
         Ok(())
     }
 
+    /// Has a change decided, and returns when all cores of this node know of it.
+    ///
+    /// # Errors
+    /// See [`ProposeError`].
+    pub(crate) async fn change_for_all(self: &Rc<Self>, command: Command) -> Result<(), ProposeError> {
+        self.change(command).await?;
+        let version = self.directory.version();
+        let cores: Vec<CoreId> = self.node.cores().collect();
+        loop {
+            let versions = self.call_all(&cores, |core| core.directory.version()).await;
+            if versions.into_iter().all(|known| known >= version) {
+                return Ok(());
+            }
+            self.ring.sleep_until(self.ring.now() + LOOK).await;
+        }
+    }
+
     /// Decides a change on the first core of a node that belongs to no cluster.
     fn change_alone(self: &Rc<Self>, command: Command) -> Result<u64, ProposeError> {
         let mut state = (*self.directory.state()).clone();

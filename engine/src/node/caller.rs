@@ -14,7 +14,7 @@ use super::settings::OutputLimit;
 use crate::command::CommandError;
 use crate::command::table::{self, Row};
 use crate::mycel::Db;
-use crate::nodosum::state::{Candidate, Command, LeaseName};
+use crate::nodosum::state::{Candidate, Command, LeaseName, SeptumId};
 
 /// One sender of commands. Belongs to the core that holds it.
 pub struct Caller {
@@ -55,6 +55,8 @@ pub(crate) struct Session {
     pub(crate) id: u64,
     /// The selected database.
     pub(crate) db: Db,
+    /// The septum that it stored when it was selected.
+    pub(crate) septum: SeptumId,
     /// The version of RESP that it speaks.
     pub(crate) protocol: Protocol,
     /// Whether it may run commands.
@@ -220,6 +222,14 @@ impl Caller {
         self.gather.get()
     }
 
+    /// Whether the selected septum was dropped. Its number may store another by now.
+    #[inline]
+    pub(crate) fn has_lost_septum(&self) -> bool {
+        let session = self.session.borrow();
+        session.septum != SeptumId::NUMBERED
+            && self.core.data.borrow().septum_at(session.db) != Some(session.septum)
+    }
+
     /// Ends the connection at once, whoever asks.
     pub(crate) fn kill(&self) {
         self.session.borrow_mut().closing = true;
@@ -284,6 +294,7 @@ impl Session {
         Self {
             id,
             db: Db::default(),
+            septum: SeptumId::NUMBERED,
             protocol: Protocol::Resp2,
             authenticated,
             name: Vec::new(),
@@ -301,6 +312,11 @@ impl Session {
             closing: false,
             over_soft_limit_ms: None,
         }
+    }
+
+    /// Selects a database for the commands that follow, which stores `septum`.
+    pub(crate) fn select(&mut self, db: Db, septum: SeptumId) {
+        (self.db, self.septum) = (db, septum);
     }
 
     /// RESET: as if it had just connected.

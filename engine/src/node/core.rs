@@ -34,7 +34,7 @@ use super::shared::Node;
 use super::slowlog::{LatencyEvents, SlowLog};
 use super::stopwatch::Stopwatch;
 use crate::mycel::{Db, Keyspace, PARTITIONS, Remains, Rng};
-use crate::nodosum::state::{Catalogue, Policy};
+use crate::nodosum::state::{Catalogue, Policy, SeptumId};
 
 /// How long one turn removes keys for their deadline, and how long it frees what FLUSHALL ASYNC detached; what is left
 /// waits for the next turn, so that no turn is long.
@@ -123,11 +123,34 @@ pub(crate) struct Data {
     pub(crate) value_bytes_max: usize,
     /// What holds for each database, by its number; none where nothing does.
     policies: Vec<Option<Policy>>,
+    /// Which septum each database behind the numbered ones stores.
+    septa: Vec<Option<SeptumId>>,
 }
 
 impl Data {
-    /// Puts the policies of all septa in force.
-    pub(crate) fn set_policies(&mut self, catalogue: &Catalogue) {
+    /// The septum that a database stores; none if it stores none any more, or this core does not know of it yet.
+    #[inline]
+    pub(crate) fn septum_at(&self, db: Db) -> Option<SeptumId> {
+        match db.index().checked_sub(usize::from(self.keyspace.numbered())) {
+            None => Some(SeptumId::NUMBERED),
+            Some(at) => self.septa.get(at).copied().flatten(),
+        }
+    }
+
+    /// Makes room for all septa, and puts their policies in force.
+    pub(crate) fn set_septa(&mut self, catalogue: &Catalogue) {
+        let numbered = catalogue.databases();
+        self.keyspace.set_numbered(numbered);
+        self.keyspace.grow_databases(catalogue.storage_len());
+        self.septa.clear();
+        self.septa.resize(usize::from(catalogue.storage_len().saturating_sub(numbered)), None);
+        for septum in catalogue.iter().filter(|septum| septum.number >= numbered) {
+            self.septa[usize::from(septum.number - numbered)] = Some(septum.id);
+        }
+        self.set_policies(catalogue);
+    }
+
+    fn set_policies(&mut self, catalogue: &Catalogue) {
         self.policies.clear();
         self.policies.resize(usize::from(catalogue.storage_len()), None);
         for septum in catalogue.iter().filter(|septum| septum.policy != Policy::default()) {
@@ -187,6 +210,7 @@ impl Core {
                 bytes_max: usize::MAX,
                 value_bytes_max: usize::MAX,
                 policies: Vec::new(),
+                septa: Vec::new(),
             }),
             outboxes: RefCell::new(Outboxes::new(id, cores)),
             inbox,

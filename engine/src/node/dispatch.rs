@@ -7,6 +7,7 @@ use mycorrhizal_net::resp::{Args, Reply, RequestParser};
 
 use super::batch::{Batch, Place, Plan};
 use super::caller::{Caller, ReplyMode};
+use super::execution::NO_SEPTUM;
 use super::presence::NOT_HEARD;
 use super::stretch::Stretch;
 use crate::command::table::Row;
@@ -51,6 +52,9 @@ impl Caller {
         stretch.asking = session.asking;
         let asked = session.asking;
         drop(session);
+        if self.has_lost_septum() {
+            return at;
+        }
         if asked {
             self.session.borrow_mut().asking = false;
         }
@@ -94,6 +98,10 @@ impl Caller {
         let elsewhere = matches!(place, Place::Core { owner, .. } if owner != self.core.id);
         if acts && !elsewhere && self.core.suspended.get() && !self.core.wait_for_tenure().await {
             self.core.refuse(Some(row), &CommandError::Text(NOT_HEARD), &mut bytes);
+            return self.reply(&bytes);
+        }
+        if acts && self.has_lost_septum() {
+            self.core.refuse(Some(row), &NO_SEPTUM, &mut bytes);
             return self.reply(&bytes);
         }
         match row.command.run {

@@ -19,6 +19,7 @@ use crate::command::table::Row;
 use crate::command::{CommandError, DataContext, Flags, Merge, Run, Spread, keys};
 use crate::mycel::Slot;
 use crate::nodosum::routing::{self, Route, Sight};
+use crate::nodosum::state::SeptumId;
 
 /// What is to become of a request that came from another core.
 enum Fate {
@@ -28,17 +29,18 @@ enum Fate {
     Defer,
     /// It waits until this core knows more.
     Hold(Until),
+    /// Its septum was dropped.
+    Refuse,
     /// It is for somebody else, who is found anew; or it runs as a client's would.
     HandOn(PortKind),
-    /// It names a database that is none.
-    Refuse,
 }
-
-const NO_DATABASE: CommandError =
-    CommandError::Text("NOSEPTUM the septum of this request is none any more; nothing has changed");
 
 const SEPTUM_FULL: CommandError =
     CommandError::Text("OOM command not allowed: the septum has reached its maximum memory or entry count");
+
+/// What is asked of a septum that is gone.
+pub(super) const NO_SEPTUM: CommandError =
+    CommandError::Text("NOSEPTUM the selected septum was dropped; nothing has changed");
 
 impl Core {
     /// Runs one data command on keys of this core, and appends its reply.
@@ -120,11 +122,11 @@ impl Core {
                     let now = self.ring.now();
                     self.holding.borrow_mut().hold(until, now, from, request, args);
                 }
-                Fate::HandOn(port) => aside.push((request, args, port)),
                 Fate::Refuse => {
                     let replies = &mut outboxes.mail(from).replies;
-                    replies.push(request.ticket, |out| self.refuse(Some(request.row), &NO_DATABASE, out));
+                    replies.push(request.ticket, |out| self.refuse(Some(request.row), &NO_SEPTUM, out));
                 }
+                Fate::HandOn(port) => aside.push((request, args, port)),
             }
         }
         stopwatch.stop(self);
@@ -133,10 +135,10 @@ impl Core {
 
     #[inline]
     fn fate(&self, data: &Data, request: &Request, args: Args<'_>, version: u64) -> Fate {
-        if request.context.db.index() >= usize::from(data.keyspace.databases()) {
-            // A septum that this core has not heard of yet, or one that has never been.
-            let is_news = version > self.directory.version();
-            return if is_news { Fate::Hold(Until::Version(version)) } else { Fate::Refuse };
+        if data.septum_at(request.context.db).is_none() {
+            // Who sent this may know of a septum that this core has yet to be told of.
+            let knows_more = version > self.directory.version();
+            return if knows_more { Fate::Hold(Until::Version(version)) } else { Fate::Refuse };
         }
         match request.manner {
             Manner::OfCore => return Fate::HandOn(PortKind::Core),
@@ -217,16 +219,16 @@ impl Core {
                     self.apply(&mut self.data.borrow_mut(), &request, args, &mut reply);
                     self.answer_piece(request.ticket, &reply);
                 }
+                Fate::Refuse => {
+                    let mut reply = Vec::new();
+                    self.refuse(Some(request.row), &NO_SEPTUM, &mut reply);
+                    self.answer_piece(request.ticket, &reply);
+                }
                 Fate::Defer => self.data.borrow_mut().intents.defer(from, request, args),
                 Fate::Hold(until) => {
                     self.holding.borrow_mut().hold(until, self.ring.now(), from, request, args);
                 }
                 Fate::HandOn(port) => self.hand_on(from, &request, args, port),
-                Fate::Refuse => {
-                    let mut reply = Vec::new();
-                    self.refuse(Some(request.row), &NO_DATABASE, &mut reply);
-                    self.answer_piece(request.ticket, &reply);
-                }
             }
         }
     }
@@ -264,8 +266,9 @@ pub(crate) async fn run_as(
 ) -> Vec<u8> {
     let caller = Caller::in_process(Rc::clone(core), port);
     {
+        let septum = core.data.borrow().septum_at(context.db);
         let mut session = caller.session.borrow_mut();
-        session.db = context.db;
+        session.select(context.db, septum.unwrap_or(SeptumId::GONE));
         session.protocol = context.protocol;
         session.no_touch = context.no_touch;
     }

@@ -56,7 +56,7 @@ pub(crate) async fn run(
         };
         let scopes = owners.iter().map(|(&owner, keys)| (owner, Scope::Keys(keys.clone())));
         let intents = Intents::take(core, scopes.collect()).await;
-        let scratch = Scratch::loaded(core, owners).await;
+        let scratch = Scratch::loaded(core, context.db, owners).await;
         let result = match scratch {
             Some(scratch) => scratch.run(core, apply, context, args, out).await,
             // A key has moved on while the intents were taken.
@@ -155,16 +155,18 @@ impl Intents {
     }
 }
 
-/// Copies of keys in all databases, as records that put them; `None` if this core does not own all of them any more.
-fn copy_out(core: &Rc<Core>, keys: &[Vec<u8>]) -> Option<RecordBuffer> {
+/// Copies of keys in the numbered databases and in `selected`, which are all that a command can reach, as records that
+/// put them; `None` if this core does not own all of them any more.
+fn copy_out(core: &Rc<Core>, selected: Db, keys: &[Vec<u8>]) -> Option<RecordBuffer> {
     if keys.iter().any(|key| core.directory.owner(Slot::of(key)) != core.id) {
         return None;
     }
     let mut data = core.data.borrow_mut();
     let keyspace = &mut data.keyspace;
     let mut copies = RecordBuffer::new();
+    let reached = reached(keyspace, selected);
     for key in keys {
-        for db in (0..keyspace.databases()).map(Db::new) {
+        for &db in &reached {
             let Some(view) = keyspace.peek(db, &keyspace.key(key)) else { continue };
             copies.push(&Record::Put { db, key, value: view.copy(), deadline_ms: view.deadline_ms() });
         }
@@ -172,11 +174,18 @@ fn copy_out(core: &Rc<Core>, keys: &[Vec<u8>]) -> Option<RecordBuffer> {
     Some(copies)
 }
 
+/// The databases that a command can reach when `selected` is.
+fn reached(keyspace: &Keyspace, selected: Db) -> Vec<Db> {
+    let hidden = (selected.number() >= keyspace.numbered() && selected.number() < keyspace.databases())
+        .then_some(selected);
+    (0..keyspace.numbered()).map(Db::new).chain(hidden).collect()
+}
+
 fn replay(core: &Rc<Core>, records: &RecordBuffer) {
     let mut data = core.data.borrow_mut();
     for record in records {
         if let Err(error) = data.keyspace.replay(&record) {
-            // Its deadline has passed since it was copied out: it is gone, as the record says it should be.
+            // Its deadline has passed since it was copied out, or its septum was dropped: it is gone, as it should be.
             tracing::debug!(%error, "a key went by itself while a command held it");
         }
     }
@@ -189,21 +198,27 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new(core: &Core) -> Self {
-        let databases = core.data.borrow().keyspace.databases();
-        let mut keyspace = Keyspace::new(KeyspaceConfig { databases, hasher: core.node.hasher });
+    fn new(core: &Core, selected: Db) -> Self {
+        let own = &core.data.borrow().keyspace;
+        let config = KeyspaceConfig { databases: own.numbered(), hasher: core.node.hasher };
+        let mut keyspace = Keyspace::new(config);
+        keyspace.grow_databases(selected.number() + 1);
         keyspace.set_now(core.now_ms());
-        for db in (0..databases).map(Db::new) {
-            keyspace.set_default_ttl(db, core.data.borrow().keyspace.default_ttl_ms(db));
+        for db in reached(own, selected) {
+            keyspace.set_default_ttl(db, own.default_ttl_ms(db));
         }
         Self { keyspace, records: Rc::default() }
     }
 
     /// With copies of the keys, each from its owner; `None` if one of them has another owner by now.
-    async fn loaded(core: &Rc<Core>, owners: BTreeMap<CoreId, Vec<Vec<u8>>>) -> Option<Self> {
-        let mut scratch = Self::new(core);
+    async fn loaded(
+        core: &Rc<Core>,
+        selected: Db,
+        owners: BTreeMap<CoreId, Vec<Vec<u8>>>,
+    ) -> Option<Self> {
+        let mut scratch = Self::new(core, selected);
         for (owner, keys) in owners {
-            let copies = core.call(owner, move |core| copy_out(core, &keys)).await;
+            let copies = core.call(owner, move |core| copy_out(core, selected, &keys)).await;
             scratch.load(&copies?);
         }
         Some(scratch)
@@ -227,7 +242,7 @@ impl Scratch {
 
     fn load(&mut self, copies: &RecordBuffer) {
         for record in copies {
-            self.keyspace.replay(&record).expect("a copy is put into a keyspace with as many databases");
+            self.keyspace.replay(&record).expect("only keys of databases that a command can reach are copied");
         }
     }
 

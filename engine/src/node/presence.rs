@@ -55,15 +55,14 @@ impl Core {
         }
         let mut data = self.data.borrow_mut();
         let is_kept = |septum: &Septum| {
-            state.catalogue().find(&septum.name).is_some_and(|kept| kept.number == septum.number)
+            state.catalogue().find(&septum.name).is_some_and(|kept| kept.id == septum.id)
         };
         for dropped in before.catalogue().iter().filter(|septum| !is_kept(septum)) {
             let remains = data.keyspace.detach(dropped.db());
             self.remains.borrow_mut().push(remains);
             self.drop_staged(dropped.db());
         }
-        data.keyspace.grow_databases(state.catalogue().storage_len());
-        data.set_policies(state.catalogue());
+        data.set_septa(state.catalogue());
     }
 
     /// Ends the links to members that are not heard any more, or none any more: nobody waits for their answers.

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use mycorrhizal_net::identity::{ClusterId, Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
 
-pub use catalogue::{Catalogue, NAME_BYTES_MAX, Policy, SEPTA_MAX, Septum, SeptumError};
+pub use catalogue::{Catalogue, NAME_BYTES_MAX, Policy, SEPTA_MAX, Septum, SeptumError, SeptumId};
 pub use lease::{
     Candidate, Grant, Lease, LeaseClass, LeaseError, LeaseKind, LeaseName, Leases, Token, rendezvous,
 };

@@ -99,3 +99,40 @@ fn a_node_that_belongs_to_no_cluster_agrees_with_itself() {
     assert!(connection.say("ELECTION CAMPAIGN jobs").as_integer() > token);
     assert!(connection.say("NODOSUM FOUND").as_text().contains("belongs to no cluster"));
 }
+
+#[test]
+fn a_connection_whose_septum_was_dropped_writes_nowhere() {
+    let cluster = Cluster::start(2);
+    let (mut one, mut other) = (cluster.nodes[0].connect(), cluster.nodes[1].connect());
+    let mut third = cluster.nodes[1].connect();
+    assert_eq!(one.say("SEPTUM CREATE carts").as_text(), "OK");
+    cluster.wait("the septum on the other node", |_| other_knows(&cluster.nodes[1]));
+    assert_eq!(other.say("SEPTUM USE carts").as_text(), "OK");
+    for connection in [&mut one, &mut third] {
+        for words in ["SELECT 16", "COPY a b DB 16", "COPY a {a}b DB 17", "MOVE a 16"] {
+            let refused = connection.say(words);
+            assert!(refused.as_text().contains("DB index is out of range"), "{words}: {refused}");
+        }
+    }
+    assert_eq!(other.say("SET cart:1 full").as_text(), "OK");
+    assert_eq!(third.say("SEPTUM DROP carts").as_text(), "OK");
+    // So many that a number is used again.
+    for number in 0..20 {
+        assert_eq!(third.say(&format!("SEPTUM CREATE more:{number}")).as_text(), "OK");
+        if number < 18 {
+            assert_eq!(third.say(&format!("SEPTUM DROP more:{number}")).as_text(), "OK");
+        }
+    }
+    for words in ["SET cart:2 x", "GET cart:1", "DBSIZE", "FLUSHDB", "MSETNX a 1 b 2", "SCAN 0"] {
+        let refused = other.say(words);
+        assert!(refused.as_text().starts_with("NOSEPTUM"), "{words}: {refused}");
+    }
+    assert!(other.say("SEPTUM USE carts").as_text().starts_with("NOSEPTUM"));
+    assert!(other.say("PING").as_text() == "PONG");
+    assert_eq!(other.say("SELECT 0").as_text(), "OK");
+    assert_eq!(other.say("DBSIZE").as_integer(), 0);
+    for number in 18..20 {
+        assert_eq!(third.say(&format!("SEPTUM USE more:{number}")).as_text(), "OK");
+        assert_eq!(third.say("DBSIZE").as_integer(), 0);
+    }
+}

@@ -90,12 +90,12 @@ fn policy(args: Args<'_>, mut policy: Policy) -> Result<Policy, CommandError> {
 fn find(caller: &Caller, name: &str) -> Result<Septum, CommandError> {
     let state = caller.core.directory.state();
     let found = state.catalogue().find(name).cloned();
-    found.ok_or_else(|| CommandError::Message(format!("ERR {}", SeptumError::PeerUnknown(name.to_owned()))))
+    found.ok_or_else(|| CommandError::Message(format!("NOSEPTUM {}", SeptumError::PeerUnknown(name.to_owned()))))
 }
 
 async fn create(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let (name, policy) = (text(args.get(2))?, policy(args, Policy::default())?);
-    caller.core.change(Change::CreateSeptum { name, policy }).await?;
+    caller.core.change_for_all(Change::CreateSeptum { name, policy }).await?;
     reply.ok();
     Ok(())
 }
@@ -103,14 +103,14 @@ async fn create(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Resul
 async fn alter(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let name = text(args.get(2))?;
     let policy = policy(args, find(caller, &name)?.policy)?;
-    caller.core.change(Change::AlterSeptum { name, policy }).await?;
+    caller.core.change_for_all(Change::AlterSeptum { name, policy }).await?;
     reply.ok();
     Ok(())
 }
 
 async fn drop_septum(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let name = text(args.get(2))?;
-    caller.core.change(Change::DropSeptum { name }).await?;
+    caller.core.change_for_all(Change::DropSeptum { name }).await?;
     reply.ok();
     Ok(())
 }
@@ -152,7 +152,7 @@ fn list(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Comma
 
 fn use_septum(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let septum = find(caller, &text(args.get(2))?)?;
-    caller.session.borrow_mut().db = septum.db();
+    caller.session.borrow_mut().select(septum.db(), septum.id);
     reply.ok();
     Ok(())
 }

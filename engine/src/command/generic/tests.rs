@@ -214,6 +214,18 @@ fn moves() {
 }
 
 #[test]
+fn septa_behind_the_numbered_databases_have_no_numbers() {
+    let mut rehearsal = Rehearsal::new();
+    rehearsal.keyspace.grow_databases(DATABASES + 2);
+    rehearsal.check(&[
+        ("SET k v", "+OK"),
+        ("MOVE k 4", NO_DATABASE),
+        ("COPY k l DB 5", NO_DATABASE),
+        ("COPY k l DB 3", ":1"),
+    ]);
+}
+
+#[test]
 fn objects() {
     const NO_FREQ: &str = "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that \
                            when switching between policies at runtime LRU and LFU data will take some time to adjust.";

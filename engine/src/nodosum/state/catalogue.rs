@@ -3,9 +3,12 @@
 //! A septum is stored as a numbered database: its number is its place in every core's keyspace. The numbered databases
 //! that SELECT knows are septa too, named by their numbers; they are there from the start and cannot be dropped.
 //!
+//! The number of a septum that was dropped is not given to another at once: what is still on its way to the old one must
+//! not end in the new one.
+//!
 //! Limits: names of 1 to 128 bytes without control characters or spaces; at most [`SEPTA_MAX`] septa.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,21 @@ pub const SEPTA_MAX: usize = 4096;
 
 /// Bytes of a name at most.
 pub const NAME_BYTES_MAX: usize = 128;
+
+/// Septa that must be dropped after one before its number is given to another.
+const NUMBERS_RESTING: usize = 16;
+
+/// Tells a septum from every other that the cluster has or had, whatever their names and numbers: numbered databases have
+/// that of 0, all others one of their own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct SeptumId(pub u64);
+
+impl SeptumId {
+    /// That of the numbered databases, which are never dropped.
+    pub const NUMBERED: SeptumId = SeptumId(0);
+    /// That of no septum.
+    pub const GONE: SeptumId = SeptumId(u64::MAX);
+}
 
 /// What holds for all keys of a septum.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -33,6 +51,8 @@ pub struct Policy {
 pub struct Septum {
     /// Its name.
     pub name: String,
+    /// Which of all septa there ever were.
+    pub id: SeptumId,
     /// Where it is stored.
     pub number: u16,
     /// What holds for its keys.
@@ -75,15 +95,23 @@ pub enum SeptumError {
 pub struct Catalogue {
     by_name: BTreeMap<String, Septum>,
     databases: u16,
+    last_id: u64,
+    /// The numbers of those dropped last, the latest at the back.
+    resting: VecDeque<u16>,
 }
 
 impl Catalogue {
     /// A catalogue of the numbered databases.
     #[must_use]
     pub fn new(databases: u16) -> Self {
-        let septum = |number: u16| Septum { name: number.to_string(), number, policy: Policy::default() };
+        let septum = |number: u16| Septum {
+            name: number.to_string(),
+            id: SeptumId::NUMBERED,
+            number,
+            policy: Policy::default(),
+        };
         let by_name = (0..databases).map(|number| (number.to_string(), septum(number))).collect();
-        Self { by_name, databases }
+        Self { by_name, databases, last_id: 0, resting: VecDeque::new() }
     }
 
     /// How many numbered databases there are.
@@ -109,7 +137,7 @@ impl Catalogue {
         self.iter().map(|septum| septum.number + 1).max().unwrap_or(0)
     }
 
-    /// Adds a septum; it gets the lowest free number.
+    /// Adds a septum; it gets the lowest free number that does not rest.
     ///
     /// # Errors
     /// The name is taken or cannot be one, or there are too many.
@@ -125,8 +153,11 @@ impl Catalogue {
             return Err(SeptumError::PeerTooMany);
         }
         let taken: std::collections::BTreeSet<u16> = self.iter().map(|septum| septum.number).collect();
-        let number = (0..u16::MAX).find(|number| !taken.contains(number)).ok_or(SeptumError::PeerTooMany)?;
-        self.by_name.insert(name.to_owned(), Septum { name: name.to_owned(), number, policy });
+        let is_free = |number: &u16| !taken.contains(number) && !self.resting.contains(number);
+        let number = (0..u16::MAX).find(is_free).ok_or(SeptumError::PeerTooMany)?;
+        self.last_id += 1;
+        let septum = Septum { name: name.to_owned(), id: SeptumId(self.last_id), number, policy };
+        self.by_name.insert(name.to_owned(), septum);
         Ok(())
     }
 
@@ -145,10 +176,14 @@ impl Catalogue {
     /// # Errors
     /// There is no such septum, or it is a numbered database.
     pub fn drop_septum(&mut self, name: &str) -> Result<Septum, SeptumError> {
-        let septum = self.find(name).ok_or_else(|| SeptumError::PeerUnknown(name.to_owned()))?;
-        if septum.number < self.databases {
+        let number = self.find(name).ok_or_else(|| SeptumError::PeerUnknown(name.to_owned()))?.number;
+        if number < self.databases {
             return Err(SeptumError::PeerNumbered(name.to_owned()));
         }
+        if self.resting.len() == NUMBERS_RESTING {
+            self.resting.pop_front();
+        }
+        self.resting.push_back(number);
         Ok(self.by_name.remove(name).expect("it was just found"))
     }
 }
@@ -174,7 +209,13 @@ mod tests {
         catalogue.drop_septum("sessions").unwrap();
         assert_eq!(catalogue.storage_len(), 18);
         catalogue.create("orders", Policy::default()).unwrap();
-        assert_eq!(catalogue.find("orders").map(|septum| septum.number), Some(16), "the freed number");
+        assert_eq!(catalogue.find("orders").map(|septum| septum.number), Some(18), "16 rests");
+        for _ in 0..NUMBERS_RESTING {
+            catalogue.drop_septum("orders").unwrap();
+            catalogue.create("orders", Policy::default()).unwrap();
+        }
+        let orders = catalogue.find("orders").unwrap();
+        assert_eq!((orders.number, orders.id), (16, SeptumId(3 + NUMBERS_RESTING as u64)));
     }
 
     #[test]
