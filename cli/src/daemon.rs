@@ -55,7 +55,7 @@ fn serve(config: &Config) -> Result<(), DaemonError> {
     let stopper = node.stopper();
     signal::on_first(move || stopper.request_stop()).map_err(DaemonError::Signals)?;
     if !wait_ready(&node)? {
-        return node.shutdown().map_err(DaemonError::Core);
+        return node.wait_shutdown().map_err(DaemonError::Core);
     }
     let ready = Ready::of(&node);
     let ready_file = config.ready_file.as_deref().map(|path| ReadyFile::write(path, &ready)).transpose()?;
@@ -68,7 +68,7 @@ fn serve(config: &Config) -> Result<(), DaemonError> {
     {
         tracing::error!(%error, "the node ends without having left its cluster");
     }
-    let ended = node.shutdown().map_err(DaemonError::Core);
+    let ended = node.wait_shutdown().map_err(DaemonError::Core);
     tracing::info!("ended");
     ended
 }
@@ -110,14 +110,14 @@ fn start(config: &Config, maxclients: u32) -> Result<Hypha, DaemonError> {
         .timeout(config.timeout.into())
         .tcp_keepalive(config.tcp_keepalive.into())
         .tcp_backlog(config.tcp_backlog)
-        .dir(config.dir.clone())
+        .data_dir(&config.dir)
         .maxmemory(config.maxmemory.0)
         .requirepass(config.requirepass.as_ref().map_or("", Secret::reveal));
     if let Some(base) = config.core_ports.base(config.port) {
         builder = builder.core_ports(base);
     }
     if let Some(cluster) = &config.cluster {
-        builder = builder.cluster(cluster.options(&config.dir)?);
+        builder = cluster.join(builder)?;
     }
     for (name, value) in &config.parameters {
         builder = builder.parameter(name, value)?;

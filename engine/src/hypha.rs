@@ -1,18 +1,50 @@
-//! What an embedding program holds: a node, before its start and while it runs.
+//! What an embedding program holds: a node, before its start and while it runs, and handles on what the node is part of.
+//!
+//! | handle | of what |
+//! |---|---|
+//! | [`Septum`] | typed values under keys |
+//! | [`Septa`] | the septa themselves, with their policies |
+//! | [`Election`], [`Lock`], [`Semaphore`] | what one, or a few, may hold at a time |
+//! | [`Services`] | which services run where |
+//! | [`Members`] | the nodes |
+//!
+//! Handles are cheap to clone, `Send` and `Sync`, and their futures run under any executor. Each has a `blocking()` twin
+//! for plain threads; what a handle gives out (a guard, a watch, a scan) has blocking twins named `wait_…`.
 
 mod builder;
-mod handle;
+pub(crate) mod call;
+mod election;
+mod lease;
+mod lock;
+mod members;
+mod payload;
+mod semaphore;
+mod septa;
+mod septum;
+mod services;
+mod watch;
 
-pub use builder::Builder;
-pub use handle::{BlockingHandle, CallError, Condition, Handle, SetOptions};
+pub use builder::{Builder, Discover};
+pub use call::CallError;
+pub use election::{BlockingElection, Election, Leader, Leadership};
+pub use lock::{BlockingLock, Lock, LockGuard};
+pub use members::{MemberChange, MemberWatch, Members};
+pub use payload::{Payload, PayloadError, Raw};
+pub use semaphore::{BlockingSemaphore, Permit, Semaphore};
+pub use septa::{BlockingSepta, Septa, SeptumInfo, SeptumPolicy};
+pub use septum::{Answer, Batch, BlockingSeptum, Condition, Countable, Scan, Septum, SetOptions, TimeToLive};
+pub use services::{BlockingServices, Registration, ServiceSpec, Services};
+pub use watch::{NodeStopped, Watch};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use futures_channel::oneshot;
 use mycorrhizal_net::executor::{CoreError, CoreHandle};
 use mycorrhizal_net::identity::NodeId;
 
+use self::call::Door;
 use crate::node::shared::Node;
 use crate::node::{Core, CoreId};
 use crate::nodosum::service::{ProposeError, Stage, Status};
@@ -66,10 +98,47 @@ impl Hypha {
         Builder::default()
     }
 
-    /// A handle on the data, for any thread and any executor.
+    /// Values of type `T` in the septum of a name, on whichever nodes they are. That there is such a septum is found out at
+    /// each call.
     #[must_use]
-    pub fn handle(&self) -> Handle {
-        Handle::new(Arc::clone(&self.node))
+    pub fn septum<T: Payload>(&self, name: &str) -> Septum<T> {
+        Septum::new(Door::Node(Arc::clone(&self.node)), name)
+    }
+
+    /// The septa themselves.
+    #[must_use]
+    pub fn septa(&self) -> Septa {
+        Septa::new(Door::Node(Arc::clone(&self.node)))
+    }
+
+    /// The election of a name.
+    #[must_use]
+    pub fn election(&self, name: &str) -> Election {
+        Election::new(&self.node, name)
+    }
+
+    /// The lock of a name.
+    #[must_use]
+    pub fn lock(&self, name: &str) -> Lock {
+        Lock::new(&self.node, name)
+    }
+
+    /// The semaphore of a name, which so many may hold at once: the same number for all who use the name.
+    #[must_use]
+    pub fn semaphore(&self, name: &str, permits: u32) -> Semaphore {
+        Semaphore::new(&self.node, name, permits)
+    }
+
+    /// The service registry.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services::new(&self.node)
+    }
+
+    /// The members of the cluster.
+    #[must_use]
+    pub fn members(&self) -> Members {
+        Members::new(&self.node)
     }
 
     /// Where the node is reached.
@@ -170,11 +239,30 @@ impl Hypha {
         Stopper(Arc::clone(&self.node))
     }
 
-    /// Stops accepting, lets what was received be answered and sent, and ends the cores.
+    /// Stops accepting, lets what was received be answered and sent, and ends the cores. Once first polled it goes on to
+    /// the end, whether it is waited for or not. The node stays a member of its cluster, as one that is absent; see
+    /// [`Hypha::leave`].
     ///
     /// # Errors
     /// A core panicked; the others have ended all the same.
-    pub fn shutdown(mut self) -> Result<(), CoreError> {
+    pub async fn shutdown(mut self) -> Result<(), CoreError> {
+        let (sender, ended) = oneshot::channel();
+        let stopping = std::thread::Builder::new().name("stopping".to_owned()).spawn(move || {
+            // Whoever asked may have gone.
+            drop(sender.send(self.stop()));
+        });
+        match stopping {
+            Ok(_) => ended.await.unwrap_or(Ok(())),
+            // The node went with the closure that was not run, and has stopped.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The blocking twin of [`Hypha::shutdown`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait_shutdown(mut self) -> Result<(), CoreError> {
         self.stop()
     }
 

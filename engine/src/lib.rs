@@ -4,39 +4,42 @@
 //! any Redis client can talk to it, or none: an [`Hypha`] runs inside the program that starts it.
 //!
 //! ```
-//! use mycorrhizal::{CoreSet, Hypha};
+//! use mycorrhizal::{Hypha, SeptumPolicy};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let hypha = Hypha::builder().cores(CoreSet::first(1)).start()?;
-//! let data = hypha.handle();
-//!
+//! let hypha = Hypha::builder().cores(1).start()?; // and .cluster("orders").secret(key), to be one of many
 //! // Under any executor; this one is as good as tokio.
 //! futures_lite::future::block_on(async {
-//!     data.set("greeting", "hello").await?;
-//!     assert_eq!(data.get("greeting").await?.as_deref(), Some(&b"hello"[..]));
-//!     assert_eq!(data.increment("visits", 2).await?, 2);
-//!     Ok::<(), mycorrhizal::CallError>(())
+//!     hypha.ready().await?;
+//!     hypha.septa().create("sessions", SeptumPolicy::default()).await?;
+//!     let sessions = hypha.septum::<Vec<String>>("sessions"); // typed by serde; a Redis client sees JSON
+//!     sessions.set("alice", &vec!["signed in".to_owned()]).await?;
+//!
+//!     let leadership = hypha.election("billing").campaign().await?;
+//!     println!("this node leads, with the fencing token {}", leadership.token());
+//!     leadership.resign().await?;
+//!     Ok::<(), Box<dyn std::error::Error>>(())
 //! })?;
-//!
-//! // Or from a plain thread.
-//! let data = data.blocking();
-//! data.set_many(&[("a", "1"), ("b", "2")])?;
-//! assert_eq!(data.get_many(&["a", "b", "c"])?, [Some(b"1".to_vec()), Some(b"2".to_vec()), None]);
-//! assert!(data.delete("a")?);
-//!
-//! hypha.shutdown()?;
+//! // Or from a plain thread: every handle has a blocking twin.
+//! let sessions = hypha.septum::<Vec<String>>("sessions").blocking();
+//! assert_eq!(sessions.get("alice")?, Some(vec!["signed in".to_owned()]));
+//! hypha.wait_shutdown()?;
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! A program that is to hold no data, on another machine for example, has the same septa by a [`Client`].
+//!
 //! | layer | what it is |
 //! |---|---|
-//! | [`hypha`] | what an application holds: the handle of its own node |
+//! | [`hypha`] | what an application holds: its own node, and handles on septa, elections, locks, services, members |
+//! | [`client`] | the same septa from outside, without a node |
 //! | [`node`] | the node: cores, connections, links |
 //! | [`mycel`] | the keyspace and its storage |
 //! | [`nodosum`] | what nodes agree on: who is a member |
 //! | [`command`] | commands as data, and their functions |
 
+pub mod client;
 mod clock;
 pub mod command;
 pub mod hypha;
@@ -44,14 +47,20 @@ pub mod mycel;
 pub mod node;
 pub mod nodosum;
 
+pub use client::{BlockingClient, Client, ClientBuilder, ConnectError};
 pub use hypha::{
-    Addresses, BlockingHandle, Builder, CallError, Condition, Handle, Hypha, LeaveError, NotReady,
-    SetOptions, Stopper,
+    Addresses, Answer, Batch, BlockingElection, BlockingLock, BlockingSemaphore, BlockingSepta,
+    BlockingSeptum, BlockingServices, Builder, CallError, Condition, Countable, Discover, Election, Hypha,
+    Leader, Leadership, LeaveError, Lock, LockGuard, MemberChange, MemberWatch, Members, NodeStopped,
+    NotReady, Payload, PayloadError, Permit, Raw, Registration, Scan, Semaphore, Septa, Septum, SeptumInfo,
+    SeptumPolicy, ServiceSpec, Services, SetOptions, Stopper, TimeToLive, Watch,
 };
+pub use mycorrhizal_net::identity::NodeId;
 pub use mycorrhizal_net::link::tls::{TlsConfig as LinkTls, TlsError as LinkTlsError};
-pub use node::{
-    ClusterOptions, CoreError, CoreSet, CoreSetError, Endpoints, GOSSIP_PORT, LINK_PORT, StartError,
-};
+pub use mycorrhizal_net::resp::Value;
+pub use node::{CoreError, CoreSet, CoreSetError, Endpoints, GOSSIP_PORT, LINK_PORT, StartError};
+pub use nodosum::service::ProposeError;
+pub use nodosum::state::{Health, Member, Presence, Service, Standing};
 
 /// Runs the examples of the README as tests.
 #[cfg(doctest)]

@@ -9,6 +9,7 @@
 //! Everything in here belongs to one core unless its doc says *node*: then it is shared by all cores and immutable,
 //! or made of single-writer counters.
 
+mod announced;
 mod authority;
 mod batch;
 mod call;
@@ -20,6 +21,7 @@ pub(crate) mod counter;
 pub(crate) mod directory;
 mod dispatch;
 mod endpoint;
+mod errand;
 mod execution;
 mod gather;
 mod gossip;
@@ -40,11 +42,13 @@ mod stopwatch;
 mod stretch;
 
 pub use caller::Caller;
-pub use cluster::{ClusterOptions, GOSSIP_PORT, LINK_PORT};
+pub(crate) use cluster::ClusterOptions;
+pub use cluster::{GOSSIP_PORT, LINK_PORT};
 pub(crate) use core::Core;
 pub(crate) use directory::{CoreId, PeerId};
 pub(crate) use endpoint::Endpoint;
 pub use endpoint::Endpoints;
+pub(crate) use errand::Unanswered;
 pub(crate) use execution::run_as;
 pub(crate) use isolation::{run_on_all, run_on_one};
 pub(crate) use mesh::Manner;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mycorrhizal::{ClusterOptions, GOSSIP_PORT, LINK_PORT, LinkTls};
+use mycorrhizal::{Builder, Discover, GOSSIP_PORT, LINK_PORT, LinkTls};
 
 use super::{ConfigError, Settings, Switch};
 
@@ -90,25 +90,28 @@ impl Cluster {
         }))
     }
 
-    /// Reads the files that it names, for a node that keeps what it must not forget in `directory`.
+    /// Makes a node a member of it, with what the files hold that it names.
     ///
     /// # Errors
-    /// A file cannot be read.
-    pub fn options(&self, directory: &Path) -> Result<ClusterOptions, ConfigError> {
-        let mut options = ClusterOptions::new(&self.name, read(&self.key_file)?);
-        options.expect = self.expect.into();
-        options.join = self.join.clone();
-        options.multicast = self.multicast == Switch::On;
-        options.gossip_port = self.gossip_port;
-        options.link_port = self.link_port;
-        options.node_name = self.node_name.clone().unwrap_or_default();
-        options.weight = self.weight.unwrap_or(0);
-        options.directory = Some(directory.to_owned());
-        if let Some(files) = &self.tls {
-            let tls = LinkTls::from_pem(&read(&files.ca)?, &read(&files.cert)?, &read(&files.key)?);
-            options.tls = Some(tls.map_err(|error| ConfigError::Senseless(format!("link-tls: {error}")))?);
-        }
-        Ok(options)
+    /// A file cannot be read, or is not what it should be.
+    pub fn join(&self, builder: Builder) -> Result<Builder, ConfigError> {
+        let discover = match self.multicast {
+            Switch::On => Discover::multicast().and_seeds(&self.join),
+            Switch::Off => Discover::seeds(&self.join),
+        };
+        let builder = builder
+            .cluster(&self.name)
+            .secret(read(&self.key_file)?)
+            .discover(discover)
+            .expect(self.expect.into())
+            .gossip_port(self.gossip_port)
+            .link_port(self.link_port)
+            .node_name(self.node_name.clone().unwrap_or_default())
+            .weight(self.weight.unwrap_or(0));
+        let Some(files) = &self.tls else { return Ok(builder) };
+        let tls = LinkTls::from_pem(&read(&files.ca)?, &read(&files.cert)?, &read(&files.key)?);
+        let tls = tls.map_err(|error| ConfigError::Senseless(format!("link-tls: {error}")))?;
+        Ok(builder.link_tls(tls))
     }
 
     /// As [`Config::rows`](super::Config::rows) lists it.

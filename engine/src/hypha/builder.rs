@@ -4,12 +4,25 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use mycorrhizal_net::executor::CoreSet;
+use mycorrhizal_net::link::tls::TlsConfig as LinkTls;
 
 use super::Hypha;
 use crate::node::settings::{Form, PARAMETERS, Settings};
 use crate::node::{ClusterOptions, Endpoints, StartError, start};
 
 /// What a node is to be. Made by [`Hypha::builder`].
+///
+/// ```no_run
+/// # use mycorrhizal::{Discover, Hypha};
+/// let hypha = Hypha::builder()
+///     .cluster("orders")
+///     .secret(std::fs::read("cluster.key")?)
+///     .discover(Discover::seeds(["10.0.0.1:7946", "nodes.example.com:7946"]))
+///     .cores(2)
+///     .data_dir("/var/lib/orders")
+///     .start()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Builder {
     pub(crate) cores: CoreSet,
@@ -20,6 +33,52 @@ pub struct Builder {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) settings: Settings,
     pub(crate) cluster: Option<ClusterOptions>,
+    /// Whether a data directory was given.
+    pub(crate) keeps: bool,
+}
+
+/// How a node finds other members of its cluster.
+///
+/// ```
+/// use mycorrhizal::Discover;
+///
+/// let on_the_lan = Discover::multicast();
+/// let elsewhere = Discover::seeds(["10.0.0.1:7946", "nodes.example.com:7946"]);
+/// let both = Discover::multicast().and_seeds(["10.1.0.1:7946"]);
+/// # drop((on_the_lan, elsewhere, both));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discover {
+    pub(crate) multicast: bool,
+    pub(crate) seeds: Vec<String>,
+}
+
+impl Discover {
+    /// By beacons on every interface of the LAN: no address needs to be known.
+    #[must_use]
+    pub fn multicast() -> Self {
+        Self { multicast: true, seeds: Vec::new() }
+    }
+
+    /// By gossip addresses at which members may be, as `host:port`, with an address or a DNS name for host; one that is
+    /// there is enough.
+    #[must_use]
+    pub fn seeds<S: Into<String>>(seeds: impl IntoIterator<Item = S>) -> Self {
+        Self { multicast: false, seeds: Vec::new() }.and_seeds(seeds)
+    }
+
+    /// By such addresses as well.
+    #[must_use]
+    pub fn and_seeds<S: Into<String>>(mut self, seeds: impl IntoIterator<Item = S>) -> Self {
+        self.seeds.extend(seeds.into_iter().map(Into::into));
+        self
+    }
+}
+
+impl Default for Discover {
+    fn default() -> Self {
+        Self::multicast()
+    }
 }
 
 impl Default for Builder {
@@ -33,21 +92,88 @@ impl Default for Builder {
             config_file: None,
             settings: Settings::default(),
             cluster: None,
+            keeps: false,
         }
     }
 }
 
 impl Builder {
-    /// Makes the node a member of a cluster.
+    /// Makes the node a member of the cluster of a name; nodes of another name are strangers. It needs a
+    /// [`secret`](Builder::secret) as well.
     #[must_use]
-    pub fn cluster(self, options: ClusterOptions) -> Self {
-        Self { cluster: Some(options), ..self }
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster_options().name = name.into();
+        self
     }
 
-    /// The cores to run on: `CoreSet::first(4)`, or `"0-3,8".parse()?`.
+    /// What all members of the cluster share, at least 16 bytes: who has it may be a member.
     #[must_use]
-    pub fn cores(self, cores: CoreSet) -> Self {
-        Self { cores, ..self }
+    pub fn secret(mut self, secret: impl Into<Vec<u8>>) -> Self {
+        self.cluster_options().secret = secret.into();
+        self
+    }
+
+    /// How the node finds other members; by multicast on the LAN if nothing is said.
+    #[must_use]
+    pub fn discover(mut self, discover: Discover) -> Self {
+        self.cluster_options().discover = discover;
+        self
+    }
+
+    /// How many nodes must see each other before the first cluster is founded; 1 if nothing is said. A node that finds a
+    /// cluster joins it, however many it has.
+    #[must_use]
+    pub fn expect(mut self, nodes: usize) -> Self {
+        self.cluster_options().expect = nodes;
+        self
+    }
+
+    /// UDP port of the first core's gossip socket, those of the others following; [`GOSSIP_PORT`](crate::GOSSIP_PORT) if
+    /// nothing is said, 0 takes free ones.
+    #[must_use]
+    pub fn gossip_port(mut self, base: u16) -> Self {
+        self.cluster_options().gossip_port = base;
+        self
+    }
+
+    /// TCP port of the first core's links, those of the others following; [`LINK_PORT`](crate::LINK_PORT) if nothing is
+    /// said, 0 takes free ones.
+    #[must_use]
+    pub fn link_port(mut self, base: u16) -> Self {
+        self.cluster_options().link_port = base;
+        self
+    }
+
+    /// What people call the node; the beginning of its id if nothing is said.
+    #[must_use]
+    pub fn node_name(mut self, name: impl Into<String>) -> Self {
+        self.cluster_options().node_name = name.into();
+        self
+    }
+
+    /// Its share of the data, relative to the others'; as many as it has cores if nothing is said.
+    #[must_use]
+    pub fn weight(mut self, weight: u32) -> Self {
+        self.cluster_options().weight = weight;
+        self
+    }
+
+    /// Mutual TLS on links between nodes.
+    #[must_use]
+    pub fn link_tls(mut self, tls: LinkTls) -> Self {
+        self.cluster_options().tls = Some(tls);
+        self
+    }
+
+    fn cluster_options(&mut self) -> &mut ClusterOptions {
+        self.cluster.get_or_insert_with(ClusterOptions::default)
+    }
+
+    /// The cores to run on, one thread pinned to each: a number, or a [`CoreSet`] such as `"0-3,8".parse()?`; 1 if nothing
+    /// is said.
+    #[must_use]
+    pub fn cores(self, cores: impl Into<CoreSet>) -> Self {
+        Self { cores: cores.into(), ..self }
     }
 
     /// Listens for clients on `port` of every address of [`Builder::bind`]; 0 takes a free one.
@@ -136,10 +262,12 @@ impl Builder {
         self
     }
 
-    /// The data directory.
+    /// Where the node keeps what it must not forget: its id, and its part of what the members have agreed on. A member of
+    /// a cluster without one is another node after each start.
     #[must_use]
-    pub fn dir(mut self, path: PathBuf) -> Self {
-        self.settings.dir = path;
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.dir = path.into();
+        self.keeps = true;
         self
     }
 

@@ -78,7 +78,14 @@ impl Keyspace {
     #[must_use]
     pub fn new(config: KeyspaceConfig) -> Keyspace {
         let databases = (0..config.databases).map(|_| Database::new()).collect();
-        Keyspace { databases, numbered: config.databases, hasher: config.hasher, now_ms: 0, expired: 0, sink: None }
+        Keyspace {
+            databases,
+            numbered: config.databases,
+            hasher: config.hasher,
+            now_ms: 0,
+            expired: 0,
+            sink: None,
+        }
     }
 
     /// The number of databases.

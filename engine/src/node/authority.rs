@@ -70,9 +70,6 @@ impl Core {
 
     /// This life of the node.
     pub(crate) fn session(&self) -> Session {
-        let state = self.directory.state();
-        let known = state.member(self.node.id).map(|member| member.incarnation);
-        let incarnation = self.node.cluster.as_ref().map(|cluster| cluster.incarnation).or(known);
-        Session { node: self.node.id, incarnation: incarnation.unwrap_or_default() }
+        self.node.session()
     }
 }

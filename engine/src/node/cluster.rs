@@ -1,7 +1,6 @@
 //! A node's part in its cluster: what it is given, what its cores share of it, and how the service core reaches them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::core::Core;
 use super::mesh::Reach;
+use crate::hypha::Discover;
 use crate::nodosum::rpc::{Bytes, CallFailed, Transport};
 use crate::nodosum::service::{Service, Tenure};
 use crate::nodosum::state::ClusterState;
@@ -24,52 +24,39 @@ pub const GOSSIP_PORT: u16 = 7946;
 /// The link port of the first core, unless another is given.
 pub const LINK_PORT: u16 = 8946;
 
-/// What a node is told about its cluster. Made by [`ClusterOptions::new`].
+/// What a node is told about its cluster, by the [`Builder`](crate::Builder).
 #[derive(Clone)]
-pub struct ClusterOptions {
-    /// The cluster's name: nodes of another name are strangers.
-    pub name: String,
-    /// The text of the cluster's key file; at least 16 bytes. Who has it may be a member.
-    pub secret: Vec<u8>,
-    /// How many nodes must see each other before the first cluster is founded.
-    pub expect: usize,
-    /// Gossip addresses of nodes that may be there, as `host:port`.
-    pub join: Vec<String>,
-    /// Whether nodes on the same LAN are found by multicast.
-    pub multicast: bool,
-    /// UDP port of the first core's gossip socket, those of the others following; 0 takes free ones.
-    pub gossip_port: u16,
-    /// TCP port of the first core's links, those of the others following; 0 takes free ones.
-    pub link_port: u16,
-    /// What people call this node; the beginning of its id if empty.
-    pub node_name: String,
-    /// Its share of the partitions, relative to the others'; as many as it has cores if 0.
-    pub weight: u32,
-    /// Mutual TLS on links.
-    pub tls: Option<TlsConfig>,
-    /// Where the node keeps what it must not forget; `None`: it is another node after each start.
-    pub directory: Option<PathBuf>,
+pub(crate) struct ClusterOptions {
+    pub(crate) name: String,
+    pub(crate) secret: Vec<u8>,
+    pub(crate) expect: usize,
+    pub(crate) discover: Discover,
+    pub(crate) gossip_port: u16,
+    pub(crate) link_port: u16,
+    /// The beginning of the node's id if empty.
+    pub(crate) node_name: String,
+    /// As many as it has cores if 0.
+    pub(crate) weight: u32,
+    pub(crate) tls: Option<TlsConfig>,
 }
 
-impl ClusterOptions {
-    /// A cluster of this name and key, found by multicast.
-    #[must_use]
-    pub fn new(name: impl Into<String>, secret: impl Into<Vec<u8>>) -> Self {
+impl Default for ClusterOptions {
+    fn default() -> Self {
         Self {
-            name: name.into(),
-            secret: secret.into(),
+            name: String::new(),
+            secret: Vec::new(),
             expect: 1,
-            join: Vec::new(),
-            multicast: true,
+            discover: Discover::default(),
             gossip_port: GOSSIP_PORT,
             link_port: LINK_PORT,
             node_name: String::new(),
             weight: 0,
             tls: None,
-            directory: None,
         }
     }
+}
 
+impl ClusterOptions {
     /// The key as links prove it.
     pub(crate) fn link_config(&self) -> Result<LinkConfig, SecretError> {
         let mut config = LinkConfig::new(LinkSecret::new([&self.secret])?);

@@ -18,6 +18,7 @@ use mycorrhizal_net::link::transport::LinkConfig;
 use mycorrhizal_net::ring::Ring;
 use slab::Slab;
 
+use super::announced::Announced;
 use super::call::PendingAnswer;
 use super::caller::Caller;
 use super::counter::CoreCounters;
@@ -70,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) link_config: RefCell<Option<Rc<LinkConfig>>>,
     /// Gossip, on the first core.
     pub(crate) gossip: RefCell<Option<Rc<Gossip>>>,
+    /// What the embedding program has announced, on the first core.
+    pub(crate) announced: RefCell<Announced>,
     /// The moves that it takes part in.
     pub(crate) migration: Migration,
     /// Requests that wait until it knows more.
@@ -218,6 +221,7 @@ impl Core {
             migration: Migration::new(node.hasher),
             link_config: RefCell::new(link_config),
             gossip: RefCell::default(),
+            announced: RefCell::default(),
             holding: RefCell::default(),
             suspended: Cell::new(node.cluster.is_some()),
             gathers: RefCell::default(),

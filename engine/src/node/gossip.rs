@@ -74,10 +74,10 @@ impl Core {
             plain: RefCell::default(),
         });
         *self.gossip.borrow_mut() = Some(Rc::clone(&gossip));
-        self.meet(&seeds(&cluster.options.join));
+        self.meet(&seeds(&cluster.options.discover.seeds));
         glommio::spawn_local(hear(Rc::clone(self), Rc::clone(&gossip))).detach();
         glommio::spawn_local(keep_time(Rc::clone(self), Rc::clone(&gossip))).detach();
-        if cluster.options.multicast {
+        if cluster.options.discover.multicast {
             self.start_beacons(&gossip);
         }
         Ok(())

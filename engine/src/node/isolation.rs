@@ -211,11 +211,7 @@ impl Scratch {
     }
 
     /// With copies of the keys, each from its owner; `None` if one of them has another owner by now.
-    async fn loaded(
-        core: &Rc<Core>,
-        selected: Db,
-        owners: BTreeMap<CoreId, Vec<Vec<u8>>>,
-    ) -> Option<Self> {
+    async fn loaded(core: &Rc<Core>, selected: Db, owners: BTreeMap<CoreId, Vec<Vec<u8>>>) -> Option<Self> {
         let mut scratch = Self::new(core, selected);
         for (owner, keys) in owners {
             let copies = core.call(owner, move |core| copy_out(core, selected, &keys)).await;
@@ -242,7 +238,9 @@ impl Scratch {
 
     fn load(&mut self, copies: &RecordBuffer) {
         for record in copies {
-            self.keyspace.replay(&record).expect("only keys of databases that a command can reach are copied");
+            self.keyspace
+                .replay(&record)
+                .expect("only keys of databases that a command can reach are copied");
         }
     }
 

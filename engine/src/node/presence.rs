@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::directory::PeerId;
+use super::directory::{CoreId, PeerId};
 use super::held::{Held, Until};
 use crate::clock;
 use crate::command::CommandError;
@@ -23,10 +23,7 @@ const MOVE_ON: Duration = Duration::from_millis(1);
 impl Core {
     /// Finds out whether the node may act in this turn.
     pub(crate) fn look_at_tenure(&self) {
-        if let Some(cluster) = &self.node.cluster {
-            let version = self.directory.version();
-            self.suspended.set(!cluster.tenure.holds_for(clock::since_boot(), version));
-        }
+        self.suspended.set(!self.node.may_act(self.directory.version()));
     }
 
     /// Whether the node was allowed to act all through this turn.
@@ -46,6 +43,10 @@ impl Core {
         self.follow_map(&before, state);
         self.cut_links_to_absent(&before, state);
         self.release_held();
+        if self.id == CoreId(0) {
+            self.remind(state);
+            self.node.publish_state(state);
+        }
     }
 
     /// Makes room for new septa, and lets go of what dropped ones held.
@@ -54,9 +55,8 @@ impl Core {
             return;
         }
         let mut data = self.data.borrow_mut();
-        let is_kept = |septum: &Septum| {
-            state.catalogue().find(&septum.name).is_some_and(|kept| kept.id == septum.id)
-        };
+        let is_kept =
+            |septum: &Septum| state.catalogue().find(&septum.name).is_some_and(|kept| kept.id == septum.id);
         for dropped in before.catalogue().iter().filter(|septum| !is_kept(septum)) {
             let remains = data.keyspace.detach(dropped.db());
             self.remains.borrow_mut().push(remains);

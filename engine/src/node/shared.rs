@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use mycorrhizal_net::identity::NodeId;
+use tokio::sync::watch;
 
 use super::cluster::Cluster;
 use super::counter::{Buckets, CoreCounters};
@@ -13,9 +14,10 @@ use super::directory::CoreId;
 use super::endpoint::Endpoints;
 use super::mesh::{Post, Reach};
 use super::settings::Settings;
+use crate::clock;
 use crate::command::table::Row;
 use crate::mycel::Hasher;
-use crate::nodosum::state::ClusterState;
+use crate::nodosum::state::{ClusterState, FIRST_INCARNATION, Session};
 
 /// Where clients reach a node.
 #[derive(Debug, Clone, Default)]
@@ -77,13 +79,17 @@ pub(crate) struct Node {
     stopping: AtomicBool,
     /// Told when a client asks the node to stop.
     stop_requests: async_channel::Sender<()>,
+    /// The state of the cluster as the first core knows it, for whoever watches in this process; no core reads it.
+    states: watch::Sender<Arc<ClusterState>>,
 }
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Self {
         let counters = parts.posts.iter().map(|_| CoreCounters::new()).collect();
+        let (states, _) = watch::channel(Arc::clone(&parts.first_state));
         Self {
             id: parts.id,
+            states,
             ports: parts.ports,
             first_state: parts.first_state,
             cluster: parts.cluster,
@@ -117,6 +123,28 @@ impl Node {
         self.connection_ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// This life of the node.
+    pub(crate) fn session(&self) -> Session {
+        let incarnation = self.cluster.as_ref().map_or(FIRST_INCARNATION, |cluster| cluster.incarnation);
+        Session { node: self.id, incarnation }
+    }
+
+    /// Whether the node may act at this moment as what `version` of the state takes it for.
+    pub(crate) fn may_act(&self, version: u64) -> bool {
+        let Some(cluster) = &self.cluster else { return true };
+        cluster.tenure.holds_for(clock::since_boot(), version)
+    }
+
+    /// The state of the cluster, now and as it changes; a change may also mean that the node stops.
+    pub(crate) fn states(&self) -> watch::Receiver<Arc<ClusterState>> {
+        self.states.subscribe()
+    }
+
+    /// Shows a new state to whoever watches.
+    pub(crate) fn publish_state(&self, state: &Arc<ClusterState>) {
+        self.states.send_replace(Arc::clone(state));
+    }
+
     /// Whether the node is on its way down.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
@@ -129,6 +157,7 @@ impl Node {
             post.waker.wake();
         }
         self.stop_requests.close();
+        self.states.send_modify(|_| {});
     }
 
     /// Asks whoever started the node to stop it (SHUTDOWN).
@@ -164,7 +193,7 @@ impl Node {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::nodosum::state::{FIRST_INCARNATION, Member, Session};
+    use crate::nodosum::state::Member;
     use mycorrhizal_net::identity::ClusterId;
 
     /// A member with nothing but its id and cores.

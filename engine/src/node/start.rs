@@ -125,7 +125,7 @@ pub(crate) fn start(mut builder: Builder) -> Result<Hypha, StartError> {
         announce: builder.announce,
     };
     builder.settings.port = published.plain.unwrap_or(0);
-    let life = Life::begin(builder.cluster.as_ref())?;
+    let life = Life::begin(&builder)?;
     let (starting, posts) = spawn_cores(&processors, ports)?;
     let me = member(&builder, &life, &published, &addresses, processors.len());
     let (cluster, first_state, service) = match builder.cluster.take() {
@@ -167,14 +167,14 @@ struct Life {
 }
 
 impl Life {
-    fn begin(cluster: Option<&ClusterOptions>) -> Result<Self, StartError> {
-        let Some(options) = cluster else {
+    fn begin(builder: &Builder) -> Result<Self, StartError> {
+        let Some(options) = &builder.cluster else {
             return Ok(Self { id: NodeId(random::bytes()), incarnation: FIRST_INCARNATION, store: None });
         };
-        let store = match &options.directory {
-            Some(directory) => Store::open(directory)?,
-            None => Store::in_memory()?,
-        };
+        if options.name.is_empty() {
+            return Err(StartError::ConfigSetting("cluster: it has no name".to_owned()));
+        }
+        let store = if builder.keeps { Store::open(&builder.settings.dir)? } else { Store::in_memory()? };
         let (id, incarnation) = store.begin_life(&options.name, random::bytes())?;
         Ok(Self { id, incarnation, store: Some(store) })
     }

@@ -101,6 +101,13 @@ impl FromStr for CoreSet {
     }
 }
 
+impl From<usize> for CoreSet {
+    /// The first so many.
+    fn from(count: usize) -> Self {
+        Self::first(count)
+    }
+}
+
 /// Digits only: no sign, no spaces within.
 fn parse_number(text: &str) -> Option<usize> {
     let text = text.trim();

@@ -12,7 +12,7 @@ use super::{CONTAINER, HELP, SUBCOMMAND, number, text};
 use crate::command::{Command, CommandError, Run};
 use crate::node::Caller;
 use crate::nodosum::state::{
-    Candidate, ClusterState, Command as Change, Grant, Lease, LeaseClass, LeaseKind, LeaseName,
+    Candidate, ClusterState, Command as Change, Lease, LeaseClass, LeaseKind, LeaseName, LeaseStanding,
 };
 
 pub(super) const ELECTION: Command = Command {
@@ -146,12 +146,12 @@ async fn ask(
     caller.session.borrow_mut().leases.push(key.clone());
     loop {
         let state = caller.core.directory.state();
-        let Some(standing) = standing(&state, &key, candidate) else {
+        let Some(standing) = state.leases().find(&key).and_then(|lease| lease.standing(candidate)) else {
             return Err(CommandError::Text(
                 "ERR this node was not heard for a while: the candidacy has ended",
             ));
         };
-        if let Standing::Granted(grant) = standing {
+        if let LeaseStanding::Granted(grant) = standing {
             reply.integer(i64::try_from(grant.token.0).unwrap_or(i64::MAX));
             return Ok(());
         }
@@ -168,19 +168,6 @@ async fn ask(
     }
 }
 
-/// How a candidate stands with a lease.
-enum Standing {
-    Granted(Grant),
-    Waiting,
-}
-
-fn standing(state: &ClusterState, name: &LeaseName, candidate: Candidate) -> Option<Standing> {
-    let lease = state.leases().find(name)?;
-    let granted = lease.grants.iter().find(|grant| grant.candidate == candidate);
-    let waiting = lease.queue.contains(&candidate).then_some(Standing::Waiting);
-    granted.map(|grant| Standing::Granted(*grant)).or(waiting)
-}
-
 /// The connection, as one who asks for leases.
 fn candidate(caller: &Caller) -> Candidate {
     Candidate { session: caller.core.session(), number: caller.session().id }
@@ -193,7 +180,8 @@ async fn release(
     reply: &mut Reply<'_>,
 ) -> Result<(), CommandError> {
     let (name, candidate) = (LeaseName { class, name: text(args.get(2))? }, candidate(caller));
-    let had = standing(&caller.core.directory.state(), &name, candidate).is_some();
+    let state = caller.core.directory.state();
+    let had = state.leases().find(&name).and_then(|lease| lease.standing(candidate)).is_some();
     if had {
         caller.core.change(Change::Release { name: name.clone(), candidate }).await?;
     }

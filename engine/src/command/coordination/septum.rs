@@ -90,7 +90,9 @@ fn policy(args: Args<'_>, mut policy: Policy) -> Result<Policy, CommandError> {
 fn find(caller: &Caller, name: &str) -> Result<Septum, CommandError> {
     let state = caller.core.directory.state();
     let found = state.catalogue().find(name).cloned();
-    found.ok_or_else(|| CommandError::Message(format!("NOSEPTUM {}", SeptumError::PeerUnknown(name.to_owned()))))
+    found.ok_or_else(|| {
+        CommandError::Message(format!("NOSEPTUM {}", SeptumError::PeerUnknown(name.to_owned())))
+    })
 }
 
 async fn create(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {

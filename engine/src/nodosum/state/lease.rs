@@ -105,6 +105,15 @@ pub struct Lease {
     pub queue: VecDeque<Candidate>,
 }
 
+/// How a candidate stands with a lease.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LeaseStanding {
+    /// It waits.
+    Waiting,
+    /// It holds it.
+    Granted(Grant),
+}
+
 /// Why a lease could not be asked for. Nothing has changed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum LeaseError {
@@ -195,6 +204,14 @@ impl Lease {
     #[must_use]
     pub fn leader(&self) -> Option<Grant> {
         self.grants.first().copied()
+    }
+
+    /// How a candidate stands; `None`: it has neither asked nor been granted it.
+    #[must_use]
+    pub fn standing(&self, candidate: Candidate) -> Option<LeaseStanding> {
+        let granted = self.grants.iter().find(|grant| grant.candidate == candidate);
+        let waiting = self.queue.contains(&candidate).then_some(LeaseStanding::Waiting);
+        granted.map(|grant| LeaseStanding::Granted(*grant)).or(waiting)
     }
 
     fn remove(&mut self, which: impl Fn(Candidate) -> bool) -> bool {

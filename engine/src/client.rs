@@ -1,0 +1,127 @@
+//! A client that holds no data: it talks to the nodes of a cluster from outside, and sends each key straight to the core
+//! that owns it.
+//!
+//! ```text
+//!   Septum ──job──▶ driver (a thread of the client's own) ──▶ pool: topology, connections
+//!                                                                └─▶ one connection per core and septum: writer, reader
+//! ```
+//!
+//! The client learns who owns what from any node (CLUSTER SLOTS), follows MOVED and ASK, and learns anew when an owner is
+//! gone; where nodes have no core ports, their plain ports serve. What is asked at once goes out at once, pipelined over
+//! the one connection to its owner. Sockets and timers are async-io's. They are driven by a thread of the client's own,
+//! not by the tasks that ask: a task may be dropped in the middle of a request, or not be polled for a while, and
+//! the connection, which others share, must go on; and so a client works under any executor, or none.
+//!
+//! Of every write it is known whether it took effect, but for [`CallError::Unknown`](crate::CallError::Unknown): it was
+//! sent, and the connection broke, or the time was over. Reads, and what was certainly not sent, are tried again.
+
+mod connection;
+mod driver;
+mod options;
+mod pool;
+mod topology;
+
+pub(crate) use driver::Driver;
+pub use options::ClientBuilder;
+
+use futures_lite::future::block_on;
+
+use crate::hypha::call::Door;
+use crate::hypha::{BlockingSepta, BlockingSeptum, Payload, Septa, Septum};
+
+/// Why a client could not be connected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectError {
+    /// No address was given.
+    #[error("a client needs the address of a node")]
+    ConfigNoSeed,
+    /// No node could be reached; the text is of the last that was tried.
+    #[error("no node can be reached: {0}")]
+    PeerUnreachable(String),
+    /// A node refused the client, for example its password.
+    #[error("the node refuses the client: {0}")]
+    PeerRefused(String),
+    /// The client's thread could not be started.
+    #[error("the thread of the client cannot be started: {0}")]
+    LocalThread(String),
+}
+
+/// A client of a cluster, or of a single node. Cheap to clone; the last clone that is dropped closes its connections.
+///
+/// ```
+/// # use mycorrhizal::{Client, Hypha};
+/// # let hypha = Hypha::builder().port(0).core_ports(0).start()?;
+/// # let address = hypha.addresses().plain[0].to_string();
+/// # futures_lite::future::block_on(async {
+/// let client = Client::connect([address]).await?;
+/// let carts = client.septum::<Vec<String>>("0");
+/// carts.set("alice", &vec!["apples".to_owned()]).await?;
+/// assert_eq!(carts.get("alice").await?, Some(vec!["apples".to_owned()]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # hypha.wait_shutdown()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Client(Driver);
+
+impl Client {
+    /// Connects to whatever `seeds` belong to: plain or core ports of nodes as `host:port`, of which one that is there is
+    /// enough.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect<S: Into<String>>(seeds: impl IntoIterator<Item = S>) -> Result<Self, ConnectError> {
+        Self::builder().connect(seeds).await
+    }
+
+    /// A client with a password, or with patience of another length.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// Values of type `T` in the septum of a name. That there is such a septum is found out at each call.
+    #[must_use]
+    pub fn septum<T: Payload>(&self, name: &str) -> Septum<T> {
+        Septum::new(Door::Client(self.0.clone()), name)
+    }
+
+    /// The septa themselves.
+    #[must_use]
+    pub fn septa(&self) -> Septa {
+        Septa::new(Door::Client(self.0.clone()))
+    }
+
+    /// The blocking twin of this client, for threads that are no tasks.
+    #[must_use]
+    pub fn blocking(&self) -> BlockingClient {
+        BlockingClient(self.clone())
+    }
+}
+
+/// The blocking twin of [`Client`].
+#[derive(Clone)]
+pub struct BlockingClient(Client);
+
+impl BlockingClient {
+    /// The blocking twin of [`Client::connect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect<S: Into<String>>(seeds: impl IntoIterator<Item = S>) -> Result<Self, ConnectError> {
+        block_on(Client::connect(seeds)).map(Self)
+    }
+
+    /// See [`Client::septum`].
+    #[must_use]
+    pub fn septum<T: Payload>(&self, name: &str) -> BlockingSeptum<T> {
+        self.0.septum(name).blocking()
+    }
+
+    /// See [`Client::septa`].
+    #[must_use]
+    pub fn septa(&self) -> BlockingSepta {
+        self.0.septa().blocking()
+    }
+}

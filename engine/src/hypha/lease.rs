@@ -1,0 +1,256 @@
+//! What a program may hold to the exclusion of others: the one structure under elections, locks and semaphores.
+//!
+//! ```text
+//!   ask ──▶ queue ──▶ granted, with a token ──┬─▶ given up (or dropped)
+//!            (claim: dropped, it is given up)   └─▶ lost: the node's tenure ran out, before anybody else can be granted it
+//! ```
+//!
+//! A node that the leader does not hear loses what it holds; its own clock tells it so first (see
+//! [`Tenure`](crate::nodosum::service::Tenure)), and a process that was paused finds out at the next look at that clock.
+//! On a node that belongs to no cluster nothing is lost before the node stops.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::Timer;
+use futures_lite::future::or;
+
+use super::watch::StateWatch;
+use crate::clock;
+use crate::node::shared::Node;
+use crate::node::{Core, CoreId, Unanswered};
+use crate::nodosum::service::ProposeError;
+use crate::nodosum::state::{
+    Candidate, ClusterState, Command, Grant, LeaseKind, LeaseName, LeaseStanding, Refusal, Token,
+};
+
+/// The pause before what could not be decided is tried again.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// A place in a queue, or a grant. Dropped, it is given up.
+struct Claim {
+    node: Arc<Node>,
+    name: LeaseName,
+    candidate: Candidate,
+    given_up: bool,
+}
+
+impl Claim {
+    fn standing(&self, state: &ClusterState) -> Option<LeaseStanding> {
+        state.leases().find(&self.name)?.standing(self.candidate)
+    }
+
+    fn release(&self) -> Command {
+        Command::Release { name: self.name.clone(), candidate: self.candidate }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.given_up && !self.node.is_stopping() {
+            let release = self.release();
+            self.node.have_done(move |core| give_up(core, release));
+        }
+    }
+}
+
+/// Gives a claim up, as often as it takes.
+async fn give_up(core: Rc<Core>, release: Command) {
+    while !core.node.is_stopping() {
+        match core.change(release.clone()).await {
+            Err(error @ (ProposeError::NoLeader | ProposeError::Unknown)) => {
+                tracing::warn!(%error, "a lease was not given up yet");
+                core.ring.sleep_until(core.ring.now() + AGAIN).await;
+            }
+            Ok(()) | Err(ProposeError::Refused(_) | ProposeError::Stopping) => return,
+        }
+    }
+}
+
+/// A lease that this program holds.
+pub(super) struct Held {
+    claim: Claim,
+    token: Token,
+    /// How often the node's tenure had run out when this was granted.
+    lapses: u64,
+}
+
+impl Held {
+    pub(super) fn token(&self) -> u64 {
+        self.token.0
+    }
+
+    /// Whether it is held at this moment, by the node's clock.
+    pub(super) fn is_held(&self) -> bool {
+        let granted =
+            Some(LeaseStanding::Granted(Grant { candidate: self.claim.candidate, token: self.token }));
+        let node = &self.claim.node;
+        self.claim.standing(&node.state()) == granted && !node.is_stopping() && self.has_tenure()
+    }
+
+    fn has_tenure(&self) -> bool {
+        let Some(cluster) = &self.claim.node.cluster else { return true };
+        // In this order: one that began anew has counted its end before.
+        cluster.tenure.holds(clock::since_boot()) && cluster.tenure.lapses() == self.lapses
+    }
+
+    /// Waits until it is lost.
+    pub(super) async fn lost(&self) {
+        let mut states = StateWatch::new(&self.claim.node);
+        loop {
+            states.state();
+            if !self.is_held() {
+                return;
+            }
+            let changed = async { states.changed().await.unwrap_or(()) };
+            match &self.claim.node.cluster {
+                None => changed.await,
+                Some(cluster) => {
+                    let left = cluster.tenure.until().saturating_sub(clock::since_boot());
+                    let over = async {
+                        Timer::after(left + Duration::from_millis(1)).await;
+                    };
+                    or(changed, over).await;
+                }
+            }
+        }
+    }
+
+    /// Gives it up.
+    pub(super) async fn release(mut self) -> Result<(), ProposeError> {
+        let released = self.claim.node.change(self.claim.release()).await;
+        self.claim.given_up = released.is_ok();
+        released
+    }
+}
+
+/// Waits for a grant; `None`: not within `timeout`.
+pub(super) async fn acquire_within(
+    node: &Arc<Node>,
+    kind: LeaseKind,
+    name: &str,
+    timeout: Duration,
+) -> Result<Option<Held>, ProposeError> {
+    let held = async { acquire(node, kind, name).await.map(Some) };
+    let over = async {
+        Timer::after(timeout).await;
+        Ok(None)
+    };
+    or(held, over).await
+}
+
+/// Waits for a grant as long as it takes: also while nobody leads the cluster, or does not hear this node.
+pub(super) async fn acquire(node: &Arc<Node>, kind: LeaseKind, name: &str) -> Result<Held, ProposeError> {
+    let mut states = StateWatch::new(node);
+    loop {
+        let claim = match ask(node, kind, name).await {
+            Ok(claim) => claim,
+            Err(
+                ProposeError::NoLeader
+                | ProposeError::Unknown
+                | ProposeError::Refused(Refusal::PeerSessionOver | Refusal::PeerUnformed),
+            ) if !node.is_stopping() => {
+                Timer::after(AGAIN).await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        loop {
+            let lapses = node.cluster.as_ref().map_or(0, |cluster| cluster.tenure.lapses());
+            let state = states.state();
+            let acts = node.may_act(state.version());
+            match claim.standing(&state) {
+                Some(LeaseStanding::Granted(grant)) if acts => {
+                    return Ok(Held { claim, token: grant.token, lapses });
+                }
+                Some(LeaseStanding::Waiting | LeaseStanding::Granted(_)) => {}
+                // The leader did not hear this node for a while, and the candidacy has ended.
+                None => break,
+            }
+            let changed = async { states.changed().await.map_err(|_| ProposeError::Stopping) };
+            if acts {
+                changed.await?;
+            } else {
+                // That the node may act again is no change of the state.
+                let pause = async {
+                    Timer::after(AGAIN).await;
+                    Ok(())
+                };
+                or(changed, pause).await?;
+            }
+        }
+    }
+}
+
+/// Joins the queue. The claim is there as soon as the queue may know of it, whoever still waits for the answer.
+async fn ask(node: &Arc<Node>, kind: LeaseKind, name: &str) -> Result<Claim, ProposeError> {
+    let candidate = Candidate { session: node.session(), number: node.next_connection_id() };
+    let (name, key) = (name.to_owned(), LeaseName { class: kind.class(), name: name.to_owned() });
+    let claim = Claim { node: Arc::clone(node), name: key, candidate, given_up: false };
+    let asked = node.run_on(CoreId(0), move |core| async move {
+        let mut claim = claim;
+        match core.change(Command::Ask { name, kind, candidate }).await {
+            Ok(()) => Ok(claim),
+            Err(error) => {
+                claim.given_up = error != ProposeError::Unknown;
+                Err(error)
+            }
+        }
+    });
+    asked.await.map_err(|unanswered| match unanswered {
+        Unanswered::NotBegun => ProposeError::Stopping,
+        Unanswered::Lost => ProposeError::Unknown,
+    })?
+}
+
+/// Something held, in its public form.
+macro_rules! holding {
+    ($(#[$doc:meta])* $name:ident, $release:ident, $wait_release:ident, $released:literal) => {
+        $(#[$doc])*
+        pub struct $name(crate::hypha::lease::Held);
+
+        impl $name {
+            /// The fencing token: higher than that of whatever was granted before, by any lease of the cluster. A
+            /// resource that remembers the highest it has seen can refuse whoever does not know yet that they lost.
+            #[must_use]
+            pub fn token(&self) -> u64 {
+                self.0.token()
+            }
+
+            /// Whether it is held at this moment. By the node's own clock: also right after the process was paused.
+            #[must_use]
+            pub fn is_held(&self) -> bool {
+                self.0.is_held()
+            }
+
+            /// Waits until it is lost, which is before anybody else can be granted it.
+            pub async fn lost(&self) {
+                self.0.lost().await;
+            }
+
+            /// The blocking twin of `lost`.
+            pub fn wait_lost(&self) {
+                futures_lite::future::block_on(self.lost());
+            }
+
+            #[doc = $released]
+            ///
+            /// # Errors
+            /// It was not decided yet; it is tried again without waiting for it.
+            pub async fn $release(self) -> Result<(), crate::nodosum::service::ProposeError> {
+                self.0.release().await
+            }
+
+            #[doc = concat!("The blocking twin of `", stringify!($release), "`.")]
+            ///
+            /// # Errors
+            /// As there.
+            pub fn $wait_release(self) -> Result<(), crate::nodosum::service::ProposeError> {
+                futures_lite::future::block_on(self.$release())
+            }
+        }
+    };
+}
+
+pub(super) use holding;

@@ -1,0 +1,20 @@
+//! The examples run to their end.
+
+use std::process::Command;
+
+fn run(example: &str) -> String {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let arguments = ["run", "--quiet", "--locked", "-p", "mycorrhizal", "--example", example];
+    let output = Command::new(cargo).args(arguments).output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{example}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_session_cache_serves_and_its_leader_works() {
+    let printed = run("session_cache");
+    assert!(printed.contains("alice is signed in"), "{printed}");
+    assert!(printed.contains("leads"), "{printed}");
+    assert!(printed.contains("another leads now"), "{printed}");
+}
