@@ -53,4 +53,5 @@ pub(crate) use execution::run_as;
 pub(crate) use isolation::{run_on_all, run_on_one};
 pub(crate) use mesh::Manner;
 pub use mycorrhizal_net::executor::{CoreError, CoreSet, CoreSetError};
+pub(crate) use presence::NOT_HEARD;
 pub use start::StartError;

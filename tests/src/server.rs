@@ -14,7 +14,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 
-pub use binary::{daemon_binary, workspace_root};
+pub use binary::{daemon_binary, example_binary, workspace_root};
 pub use daemon::{Daemon, DaemonOptions, FailedStart, Launched};
 pub use oracle::Oracle;
 

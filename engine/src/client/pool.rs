@@ -26,8 +26,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// How long a node may take to tell who owns what, until another is asked.
 const LEARNING: Duration = Duration::from_secs(2);
 
-/// How often a call is tried again that names an unknown septum: a node may not know yet of one that
-/// another knows.
+/// How often a call is tried again that names a septum of which the node does not know: another may know of it already.
 const SEPTUM_GRACE: u32 = 6;
 
 /// Redirections in a row after which the client waits a little before it follows the next.
@@ -87,6 +86,7 @@ impl Pool {
 
     /// Learns who owns what, from whichever node answers first in turn.
     pub(super) async fn learn(&self) -> Result<(), ConnectError> {
+        self.connections.borrow_mut().retain(|_, connection| !connection.is_over());
         let mut sources = self.topology.borrow().addresses();
         sources.extend(self.seeds.iter().cloned());
         let mut question = Vec::new();
@@ -137,14 +137,20 @@ impl Pool {
     /// The way to a port, in a septum.
     fn connection(&self, address: &Rc<str>, septum: &Arc<str>) -> super::connection::RequestSender {
         let mut connections = self.connections.borrow_mut();
-        connections.retain(|_, connection| !connection.is_over());
         let key = (Rc::clone(address), Arc::clone(septum));
         let open = || {
             let password = self.options.password.clone();
             let opening = Opening { address: Rc::clone(address), password, septum: Arc::clone(septum) };
             Connection::open(&self.executor, opening)
         };
-        connections.entry(key).or_insert_with(open).sender()
+        match connections.get_mut(&key) {
+            Some(connection) if !connection.is_over() => connection.sender(),
+            Some(ended) => {
+                *ended = open();
+                ended.sender()
+            }
+            None => connections.entry(key).or_insert_with(open).sender(),
+        }
     }
 
     /// Runs a call to its end, and tells its outcome.

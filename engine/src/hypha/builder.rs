@@ -169,8 +169,8 @@ impl Builder {
         self.cluster.get_or_insert_with(ClusterOptions::default)
     }
 
-    /// The cores to run on, one thread pinned to each: a number, or a [`CoreSet`] such as `"0-3,8".parse()?`; 1 if nothing
-    /// is said.
+    /// The cores to run on, one thread pinned to each: a number, or a [`CoreSet`] such as `"0-3,8".parse::<CoreSet>()?`;
+    /// 1 if nothing is said.
     #[must_use]
     pub fn cores(self, cores: impl Into<CoreSet>) -> Self {
         Self { cores: cores.into(), ..self }

@@ -14,7 +14,7 @@ use crate::mycel::{Db, PARTITIONS, Slot};
 use crate::node::caller::PortKind;
 use crate::node::mesh::RequestContext;
 use crate::node::shared::Node;
-use crate::node::{Core, CoreId, Unanswered, run_as};
+use crate::node::{Core, CoreId, NOT_HEARD, Unanswered, run_as};
 
 /// Why a call gave no value. Of every call it is known whether it took effect, except after [`CallError::Unknown`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -143,20 +143,22 @@ async fn ask(
     request: Vec<u8>,
 ) -> Result<Vec<u8>, CallError> {
     let answer = node.run_on(core, move |core| async move {
-        let db = match find(&core, &septum) {
-            None if core.suspended.get() => {
-                // It may know of no septum because it is no member yet.
-                core.wait_for_tenure().await;
-                find(&core, &septum)
+        let mut found = find(&core, &septum);
+        if found.is_none() && core.suspended.get() {
+            // It may know of no septum because it is no member yet.
+            if !core.wait_for_tenure().await {
+                return Err(CallError::Failed(NOT_HEARD.to_owned()));
             }
-            found => found,
-        };
-        let context = RequestContext { db: db?, protocol: Protocol::Resp3, no_touch: false };
-        Some(run_as(&core, PortKind::InProcess, context, &request).await)
+            found = find(&core, &septum);
+        }
+        let unknown =
+            || CallError::NoSeptum(format!("NOSEPTUM no such septum '{septum}'; nothing has changed"));
+        let db = found.ok_or_else(unknown)?;
+        let context = RequestContext { db, protocol: Protocol::Resp3, no_touch: false };
+        Ok(run_as(&core, PortKind::InProcess, context, &request).await)
     });
     match answer.await {
-        Ok(Some(reply)) => Ok(reply),
-        Ok(None) => Err(CallError::NoSeptum("NOSEPTUM no such septum; nothing has changed".to_owned())),
+        Ok(answer) => answer,
         Err(Unanswered::NotBegun) => {
             Err(CallError::Failed("the node has stopped; nothing has changed".to_owned()))
         }

@@ -44,6 +44,9 @@ impl Caller {
 
     /// Runs data commands from `at` on while nothing needs to wait; returns the index of the first that was not run.
     fn run_stretch(&self, parser: &RequestParser, input: &[u8], batch: &Batch, mut at: usize) -> usize {
+        if self.has_lost_septum() {
+            return at;
+        }
         let session = self.session.borrow();
         if !session.authenticated || session.replies != ReplyMode::On || self.core.pause.get().is_some() {
             return at;
@@ -52,9 +55,6 @@ impl Caller {
         stretch.asking = session.asking;
         let asked = session.asking;
         drop(session);
-        if self.has_lost_septum() {
-            return at;
-        }
         if asked {
             self.session.borrow_mut().asking = false;
         }

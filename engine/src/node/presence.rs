@@ -44,8 +44,8 @@ impl Core {
         self.cut_links_to_absent(&before, state);
         self.release_held();
         if self.id == CoreId(0) {
-            self.remind(state);
             self.node.publish_state(state);
+            self.remind(state);
         }
     }
 

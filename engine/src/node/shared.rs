@@ -142,7 +142,13 @@ impl Node {
 
     /// Shows a new state to whoever watches.
     pub(crate) fn publish_state(&self, state: &Arc<ClusterState>) {
-        self.states.send_replace(Arc::clone(state));
+        self.states.send_if_modified(|shown| {
+            let newer = state.version() > shown.version();
+            if newer {
+                shown.clone_from(state);
+            }
+            newer
+        });
     }
 
     /// Whether the node is on its way down.

@@ -1,11 +1,11 @@
 //! The examples run to their end.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use mycorrhizal_tests::server::example_binary;
 
 fn run(example: &str) -> String {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let arguments = ["run", "--quiet", "--locked", "-p", "mycorrhizal", "--example", example];
-    let output = Command::new(cargo).args(arguments).output().unwrap();
+    let output = Command::new(example_binary(example)).stdin(Stdio::null()).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{example}: {error}");
     String::from_utf8(output.stdout).unwrap()

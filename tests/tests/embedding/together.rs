@@ -72,8 +72,9 @@ fn leadership_passes_on_and_what_a_node_had_goes_with_it() {
     assert!(!first.is_held());
     let second = election.campaign().unwrap();
     assert!(second.token() > first.token());
-    assert!(services.discover("mail").is_empty());
-    assert!(services.capable_of("shop", "refund").is_empty());
+    wait("the end of what it had", || {
+        services.discover("mail").is_empty() && services.capable_of("shop", "refund").is_empty()
+    });
     let change = members.wait_next().unwrap();
     assert!(matches!(&change, MemberChange::Absent(member) if member.id == id), "{change:?}");
     let absent = nodes.node(0).members().list().into_iter().find(|member| member.id == id).unwrap();
