@@ -62,10 +62,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let alice = Session { user: "alice".to_owned(), roles: vec!["admin".to_owned()] };
     sessions.set("4711", &alice).await?;
 
-    // The other node learns of the septum within moments.
-    while other.septa().info("sessions").await.is_err() {
-        tokio::task::yield_now().await;
-    }
     if let Some(session) = other.septum::<Session>("sessions").get("4711").await? {
         println!("{} is signed in, says the other node: {:?}", session.user, session.roles);
     }

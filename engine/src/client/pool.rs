@@ -26,11 +26,11 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 /// How long a node may take to tell who owns what, until another is asked.
 const LEARNING: Duration = Duration::from_secs(2);
 
-/// How often a call is tried again that names a septum of which the node does not know: another may know of it already.
-const SEPTUM_GRACE: u32 = 6;
-
 /// Redirections in a row after which the client waits a little before it follows the next.
 const REDIRECTIONS: u32 = 5;
+
+/// The connections, each by its port and septum.
+type Connections = BTreeMap<(Rc<str>, Arc<str>), Connection>;
 
 /// Everything the client's thread owns.
 pub(super) struct Pool {
@@ -38,7 +38,7 @@ pub(super) struct Pool {
     options: ClientBuilder,
     seeds: Vec<Rc<str>>,
     topology: RefCell<Topology>,
-    connections: RefCell<BTreeMap<(Rc<str>, Arc<str>), Connection>>,
+    connections: RefCell<Connections>,
     learning: Cell<bool>,
     /// Counts up with every plain port that is used, so that all are.
     turn: Cell<usize>,
@@ -169,7 +169,7 @@ impl Pool {
     }
 
     async fn pursue(&self, septum: &Arc<str>, call: &Call, progress: &Progress) -> Outcome {
-        let (mut next, mut pause, mut redirections, mut unknown) = (None, PAUSE, 0, 0);
+        let (mut next, mut pause, mut redirections, mut reconnected) = (None, PAUSE, 0, false);
         loop {
             let (address, asking) = match next.take() {
                 Some(there) => there,
@@ -188,11 +188,13 @@ impl Pool {
                 }
                 Next::Reconnect(error) => {
                     self.connections.borrow_mut().remove(&(address, Arc::clone(septum)));
-                    unknown += 1;
-                    if unknown > SEPTUM_GRACE {
+                    // There may be another septum of that name by now.
+                    if reconnected {
                         return Err(error);
                     }
+                    reconnected = true;
                     progress.note(error);
+                    continue;
                 }
                 Next::Again(error) => {
                     progress.note(error);

@@ -15,6 +15,7 @@ use crate::node::caller::PortKind;
 use crate::node::mesh::RequestContext;
 use crate::node::shared::Node;
 use crate::node::{Core, CoreId, NOT_HEARD, Unanswered, run_as};
+use crate::nodosum::state::Septum;
 
 /// Why a call gave no value. Of every call it is known whether it took effect, except after [`CallError::Unknown`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -169,7 +170,7 @@ async fn ask(
 }
 
 fn find(core: &Core, septum: &str) -> Option<Db> {
-    core.directory.state().catalogue().find(septum).map(|septum| septum.db())
+    core.directory.state().catalogue().find(septum).map(Septum::db)
 }
 
 /// Takes so many replies apart.

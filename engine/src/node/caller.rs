@@ -188,6 +188,14 @@ impl Caller {
         replies.iter().map(|reply| decode(reply)).collect()
     }
 
+    /// Waits until every core of other nodes that serves knows of the state that this core knows.
+    pub(crate) async fn wait_until_all_know(&self) {
+        let mut peers = self.core.directory.owners();
+        peers.retain(|peer| self.core.directory.local(*peer).is_none());
+        // One that cannot be asked serves nobody, until it knows of it too.
+        drop(self.core.ask_all(&peers, self.question(Manner::OfNode, &[b"PING"])).await);
+    }
+
     /// Gives up the leases that the connection has asked for.
     pub(crate) async fn release_leases(&self) {
         let leases = std::mem::take(&mut self.session.borrow_mut().leases);

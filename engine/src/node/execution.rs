@@ -135,10 +135,14 @@ impl Core {
 
     #[inline]
     fn fate(&self, data: &Data, request: &Request, args: Args<'_>, version: u64) -> Fate {
-        if data.septum_at(request.context.db).is_none() {
-            // Who sent this may know of a septum that this core has yet to be told of.
-            let knows_more = version > self.directory.version();
-            return if knows_more { Fate::Hold(Until::Version(version)) } else { Fate::Refuse };
+        let whole_node = matches!(request.manner, Manner::OfCore | Manner::OfNode);
+        let septum_is_gone = data.septum_at(request.context.db).is_none();
+        if (whole_node || septum_is_gone) && version > self.directory.version() {
+            // What this core has yet to be told of is to hold for what is asked after it.
+            return Fate::Hold(Until::Version(version));
+        }
+        if septum_is_gone {
+            return Fate::Refuse;
         }
         match request.manner {
             Manner::OfCore => return Fate::HandOn(PortKind::Core),

@@ -16,7 +16,6 @@ fn septa_are_the_same_on_all_nodes_and_keep_their_keys_apart() {
         assert_eq!(one.say(&format!("SET cart:{number} {number}")).as_text(), "OK");
     }
     assert_eq!(other.say("DBSIZE").as_integer(), 0, "database 0 is another septum");
-    cluster.wait("the septum on the other node", |_| other_knows(&cluster.nodes[1]));
     assert_eq!(other.say("SEPTUM USE carts").as_text(), "OK");
     assert_eq!(other.say("GET cart:7").as_text(), "7");
     let left = other.say("PTTL cart:7").as_integer();
@@ -27,10 +26,6 @@ fn septa_are_the_same_on_all_nodes_and_keep_their_keys_apart() {
     assert_eq!(other.say("SEPTUM DROP carts").as_text(), "OK");
     assert!(other.say("SEPTUM INFO carts").as_text().contains("no such septum"));
     assert!(one.say("SEPTUM DROP 3").as_text().contains("cannot be dropped"));
-}
-
-fn other_knows(node: &Daemon) -> bool {
-    !node.connect().say("SEPTUM INFO carts").is_error()
 }
 
 #[test]
@@ -106,10 +101,9 @@ fn a_connection_whose_septum_was_dropped_writes_nowhere() {
     let (mut one, mut other) = (cluster.nodes[0].connect(), cluster.nodes[1].connect());
     let mut third = cluster.nodes[1].connect();
     assert_eq!(one.say("SEPTUM CREATE carts").as_text(), "OK");
-    cluster.wait("the septum on the other node", |_| other_knows(&cluster.nodes[1]));
     assert_eq!(other.say("SEPTUM USE carts").as_text(), "OK");
     for connection in [&mut one, &mut third] {
-        for words in ["SELECT 16", "COPY a b DB 16", "COPY a {a}b DB 17", "MOVE a 16"] {
+        for words in ["SELECT 16", "COPY a {a}b DB 16", "COPY a {a}b DB 17", "MOVE a 16"] {
             let refused = connection.say(words);
             assert!(refused.as_text().contains("DB index is out of range"), "{words}: {refused}");
         }

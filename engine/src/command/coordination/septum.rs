@@ -95,9 +95,17 @@ fn find(caller: &Caller, name: &str) -> Result<Septum, CommandError> {
     })
 }
 
+/// Has a change decided, and returns when all cores of all nodes that serve know of it: what is said anywhere after that
+/// meets it.
+async fn change(caller: &Caller, change: Change) -> Result<(), CommandError> {
+    caller.core.change_for_all(change).await?;
+    caller.wait_until_all_know().await;
+    Ok(())
+}
+
 async fn create(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let (name, policy) = (text(args.get(2))?, policy(args, Policy::default())?);
-    caller.core.change_for_all(Change::CreateSeptum { name, policy }).await?;
+    change(caller, Change::CreateSeptum { name, policy }).await?;
     reply.ok();
     Ok(())
 }
@@ -105,14 +113,14 @@ async fn create(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Resul
 async fn alter(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let name = text(args.get(2))?;
     let policy = policy(args, find(caller, &name)?.policy)?;
-    caller.core.change_for_all(Change::AlterSeptum { name, policy }).await?;
+    change(caller, Change::AlterSeptum { name, policy }).await?;
     reply.ok();
     Ok(())
 }
 
 async fn drop_septum(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     let name = text(args.get(2))?;
-    caller.core.change_for_all(Change::DropSeptum { name }).await?;
+    change(caller, Change::DropSeptum { name }).await?;
     reply.ok();
     Ok(())
 }
