@@ -90,7 +90,14 @@ pub(crate) enum Door {
 impl Door {
     /// Runs one command in a septum.
     pub(crate) async fn run<A: AsRef<[u8]>>(&self, septum: &Arc<str>, args: &[A]) -> Outcome {
-        let outcomes = self.run_all(septum, vec![Call::new(args)]).await;
+        let call = Call::new(args);
+        let outcomes = match self {
+            Self::Node(node) => {
+                let core = core_for(node, &call);
+                decode(ask(node, core, Arc::clone(septum), call.bytes).await, 1)
+            }
+            Self::Client(driver) => driver.run_all(septum, vec![call]).await,
+        };
         outcomes.into_iter().next().expect("every call has an outcome")
     }
 
@@ -109,10 +116,9 @@ async fn run_here(node: &Arc<Node>, septum: &Arc<str>, calls: Vec<Call>) -> Vec<
     let mut groups: Vec<(Vec<u8>, Vec<usize>)> = vec![Default::default(); node.posts.len()];
     let count = calls.len();
     for (at, call) in calls.into_iter().enumerate() {
-        // Where the owner is another, in a cluster, the core hands the command on.
-        let core = call.slot.map_or(0, |slot| slot.partition() * node.posts.len() / PARTITIONS);
-        groups[core].0.extend(call.bytes);
-        groups[core].1.push(at);
+        let (request, places) = &mut groups[core_for(node, &call).index()];
+        request.extend(call.bytes);
+        places.push(at);
     }
     let mut outcomes: Vec<Option<Outcome>> = vec![None; count];
     let asked = node.cores().zip(groups).filter(|(_, (_, places))| !places.is_empty());
@@ -134,6 +140,13 @@ async fn run_here(node: &Arc<Node>, septum: &Arc<str>, calls: Vec<Call>) -> Vec<
         places.into_iter().zip(replies).for_each(|(at, outcome)| outcomes[at] = Some(outcome));
     }
     outcomes.into_iter().map(|outcome| outcome.expect("every call belongs to a group")).collect()
+}
+
+/// The core that owns the key of a call, unless the node belongs to a cluster: then it may be another, and the core hands
+/// the command on.
+fn core_for(node: &Node, call: &Call) -> CoreId {
+    let core = call.slot.map_or(0, |slot| slot.partition() * node.posts.len() / PARTITIONS);
+    CoreId(u16::try_from(core).expect("a node has at most 1024 cores"))
 }
 
 /// Has one core run commands, and returns their replies as they came.

@@ -58,9 +58,11 @@ impl Core {
         let outcome = self.change(Command::Register(service.clone())).await;
         let mut announced = self.announced.borrow_mut();
         match (&outcome, before) {
-            (Err(ProposeError::Refused(_)), Some(before)) => announced.services.insert(key, before),
-            (Err(_), _) => announced.services.remove(&key),
-            (Ok(()), _) => announced.services.insert(key, (service, true)),
+            (Ok(()), _) | (Err(ProposeError::Unknown), Some(_)) => {
+                announced.services.insert(key, (service, true))
+            }
+            (Err(_), Some(before)) => announced.services.insert(key, before),
+            (Err(_), None) => announced.services.remove(&key),
         };
         drop(announced);
         outcome
