@@ -118,6 +118,20 @@ fn septa_come_and_go() {
     assert!(matches!(carts.time_to_live("key:1").unwrap(), TimeToLive::Left(_)));
     assert_eq!(septa.list().unwrap().len(), 17);
 
+    // Over several cores, all or nothing; and from here to a numbered database, which has a number, unlike this septum.
+    let say = |words: &str| carts.execute(&words.split(' ').collect::<Vec<_>>());
+    assert_eq!(say("MSETNX a 1 b 2 c 3 d 4"), Ok(Value::Integer(1)));
+    for (from, to) in [("a", "x"), ("b", "y"), ("c", "z")] {
+        assert_eq!(say(&format!("RENAME {from} {to}")), Ok(Value::Simple(b"OK".to_vec())));
+        assert_eq!(say(&format!("COPY {to} {to}{to} DB 3")), Ok(Value::Integer(1)));
+        assert!(matches!(say(&format!("COPY {to} {from} DB 16")), Err(CallError::Refused(_))));
+    }
+    assert_eq!(
+        carts.get_many(&["x", "y", "z", "d", "a"]).unwrap(),
+        [Some(1), Some(2), Some(3), Some(4), None]
+    );
+    assert_eq!(hypha.septum::<i64>("3").blocking().get("xx").unwrap(), Some(1));
+
     septa.drop_septum("carts").unwrap();
     for outcome in [carts.get("key:1").map(drop), carts.set("key:1", &1), carts.len().map(drop)] {
         assert!(matches!(outcome, Err(CallError::NoSeptum(_))), "{outcome:?}");
