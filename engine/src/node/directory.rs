@@ -211,7 +211,10 @@ pub(crate) fn ranges(partitions: impl Iterator<Item = usize>) -> Vec<(u16, u16)>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mycorrhizal_net::identity::Incarnation;
+
     use crate::node::shared::tests::{member, state_of};
+    use crate::nodosum::state::{Command, MapChange, PartitionId, Request, RequestId, Session};
 
     #[test]
     fn every_slot_has_one_owner_and_ranges_cover_all() {
@@ -240,7 +243,12 @@ mod tests {
         let peer = directory.peer(theirs);
         assert_eq!((directory.local(peer), directory.address(peer)), (None, theirs));
         assert_eq!(directory.owners(), [PeerId(0), PeerId(1), peer]);
-        directory.set_state(state_of(&[member(me, 2)]));
+        let mut alone = (*state_of(&[member(me, 2)])).clone();
+        let lost = MapChange::Lose { partition: PartitionId(0), from: CoreAddress { node: me, core: 0 } };
+        let session = Session { node: me, incarnation: Incarnation(1) };
+        let request = Request { id: RequestId { session, number: 1 }, command: Command::Map(vec![lost]) };
+        alone.apply(&request).unwrap();
+        directory.set_state(Arc::new(alone));
         assert_eq!(directory.peer(theirs), peer);
         assert_eq!(directory.owners(), [PeerId(0), PeerId(1)]);
     }

@@ -23,7 +23,7 @@ use std::time::Instant;
 
 use mycorrhizal_net::identity::{Incarnation, NodeId};
 use mycorrhizal_net::link::backoff::Backoff;
-use mycorrhizal_net::link::transport::{Link, LinkError, LinkReceiver};
+use mycorrhizal_net::link::transport::{Established, Link, LinkError};
 use slab::Slab;
 use tokio::sync::oneshot;
 
@@ -71,8 +71,24 @@ struct Wire {
 
 enum State {
     Idle,
+    /// It is dialled as soon as it may be.
+    Waiting,
     Dialling,
-    Up { link: Link, generation: u32 },
+    /// The peer's dial has come, and is being let in.
+    Accepting,
+    Up {
+        link: Link,
+        generation: u32,
+        /// Since when, if this side dialled it.
+        dialled: Option<Instant>,
+    },
+}
+
+/// Who made a link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Dialled,
+    Accepted,
 }
 
 /// A request that was sent and not answered yet.
@@ -88,8 +104,8 @@ impl Wire {
 
     fn link(&self) -> Option<(Link, u32)> {
         match &*self.state.borrow() {
-            State::Up { link, generation } => Some((link.clone(), *generation)),
-            State::Idle | State::Dialling => None,
+            State::Up { link, generation, .. } => Some((link.clone(), *generation)),
+            State::Idle | State::Waiting | State::Dialling | State::Accepting => None,
         }
     }
 }
@@ -157,13 +173,15 @@ impl Core {
         }
     }
 
-    /// A link has been made, by whichever side.
-    fn on_link(self: &Rc<Self>, peer: PeerId, life: Incarnation, link: Link, receiver: LinkReceiver) {
+    /// A link has been made.
+    fn on_link(self: &Rc<Self>, peer: PeerId, side: Side, made: Established) {
+        let Established { peer: hello, link, receiver } = made;
         let wire = self.links.wire(peer);
-        wire.life.set(life);
+        wire.life.set(hello.incarnation);
         let generation = self.links.generations.get().wrapping_add(1);
         self.links.generations.set(generation);
-        let before = wire.state.replace(State::Up { link, generation });
+        let dialled = (side == Side::Dialled).then(|| self.ring.now());
+        let before = wire.state.replace(State::Up { link, generation, dialled });
         if let State::Up { link, .. } = before {
             // The peer has lost it, or it would not have made another.
             link.close();

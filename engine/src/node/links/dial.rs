@@ -1,5 +1,6 @@
 //! Making links: dialling when there is something to say, and taking those that others dial.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use mycorrhizal_net::link::transport::{Established, Link, LinkError, Opening, Ro
 use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Connection, Listener};
 
-use super::{State, Wire};
+use super::{Side, State, Wire};
 use crate::clock;
 use crate::node::cluster::Cluster;
 use crate::node::core::Core;
@@ -29,20 +30,19 @@ impl Core {
         if !matches!(*wire.state.borrow(), State::Idle) {
             return;
         }
-        wire.state.replace(State::Dialling);
+        wire.state.replace(State::Waiting);
         let (core, wire) = (Rc::clone(self), Rc::clone(wire));
         self.ring.note_wake();
         glommio::spawn_local(async move {
             if let Some(at) = wire.not_before.get() {
                 core.ring.sleep_until(at).await;
             }
-            if !matches!(*wire.state.borrow(), State::Dialling) {
+            if !matches!(*wire.state.borrow(), State::Waiting) {
                 return;
             }
+            wire.state.replace(State::Dialling);
             match core.establish_to(wire.peer).await {
-                Ok(Established { peer, link, receiver }) => {
-                    core.on_link(wire.peer, peer.incarnation, link, receiver);
-                }
+                Ok(made) => core.on_link(wire.peer, Side::Dialled, made),
                 Err(error) => core.on_dial_failed(&wire, &error),
             }
         })
@@ -157,10 +157,29 @@ impl Core {
         if state.member(peer.node).is_some_and(|member| member.incarnation > peer.incarnation) {
             return Some("this life of the node is over: another has begun".to_owned());
         }
-        let wire = self.links.wire(self.directory.peer(CoreAddress { node: peer.node, core: peer.core }));
-        let dialling = matches!(*wire.state.borrow(), State::Dialling) && wire.not_before.get().is_none();
-        (dialling && self.node.id < peer.node).then(|| "the other side is dialling as well".to_owned())
+        let wire = self.links.wire(self.directory.peer(address_of(peer)));
+        let crossing = match &*wire.state.borrow() {
+            State::Dialling => true,
+            // The peer began before it had this one; or it has lost it, and will dial again.
+            State::Up { dialled: Some(since), .. } => self.ring.now() < *since + CONNECT,
+            State::Idle | State::Waiting | State::Accepting | State::Up { dialled: None, .. } => false,
+        };
+        (crossing && self.node.id < peer.node).then(|| "the other side is dialling as well".to_owned())
     }
+
+    /// Dials a peer no more that is being let in.
+    fn begin_accepting(&self, peer: &Hello) -> Rc<Wire> {
+        let wire = self.links.wire(self.directory.peer(address_of(peer)));
+        if matches!(*wire.state.borrow(), State::Idle | State::Waiting) {
+            wire.state.replace(State::Accepting);
+        }
+        wire
+    }
+}
+
+/// The core that says hello.
+fn address_of(peer: &Hello) -> CoreAddress {
+    CoreAddress { node: peer.node, core: peer.core }
 }
 
 /// Takes the links that others dial. Ends when it is cancelled.
@@ -179,12 +198,24 @@ pub(crate) async fn accept(core: Rc<Core>, listener: Listener) {
 async fn take(core: &Rc<Core>, connection: Connection) {
     let Some(cluster) = &core.node.cluster else { return };
     let from = connection.peer_addr().ok();
-    let refuse = |peer: &Hello| core.refusal(peer);
-    match core.establish(cluster, connection, Role::Accept, &refuse).await {
-        Ok(Established { peer, link, receiver }) => {
-            let life = peer.incarnation;
-            let peer = core.directory.peer(CoreAddress { node: peer.node, core: peer.core });
-            core.on_link(peer, life, link, receiver);
+    let accepting = Cell::new(None);
+    let refuse = |peer: &Hello| {
+        let refusal = core.refusal(peer);
+        if refusal.is_none() {
+            accepting.set(Some(core.begin_accepting(peer)));
+        }
+        refusal
+    };
+    let made = core.establish(cluster, connection, Role::Accept, &refuse).await;
+    if let (Err(_), Some(wire)) = (&made, accepting.into_inner())
+        && matches!(*wire.state.borrow(), State::Accepting)
+    {
+        wire.state.replace(State::Idle);
+    }
+    match made {
+        Ok(made) => {
+            let peer = core.directory.peer(address_of(&made.peer));
+            core.on_link(peer, Side::Accepted, made);
         }
         Err(LinkError::Handshake(HandshakeError::PeerHasOurId { .. })) => {
             if let Some(from) = from {
