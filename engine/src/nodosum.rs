@@ -6,11 +6,12 @@
 //!   members, partition map ──▶ planner ──▶ changes of the map ──▶ commands
 //! ```
 //!
-//! [`membership`], [`state`], [`planner`] and [`routing`] are machines: time, randomness and input are arguments, and
+//! [`membership`], [`state`], [`planner`], [`digest`] and [`routing`] are machines: time, randomness and input are arguments, and
 //! the node and the simulator run the same code. What needs time in the state (leases that run out, members that fall
 //! silent) is decided by the consensus leader and reaches the state as a command.
 
 pub mod consensus;
+pub mod digest;
 pub mod membership;
 pub mod planner;
 pub mod routing;

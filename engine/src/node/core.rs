@@ -26,7 +26,7 @@ use super::counter::CoreCounters;
 use super::cytoplasm::Cytoplasm;
 use super::directory::{CoreId, Directory};
 use super::gather::Gather;
-use super::gossip::Gossip;
+use super::gossip::{Exchange, Gossip, Port};
 use super::held::Holding;
 use super::intent::Intents;
 use super::keys::Keys;
@@ -79,6 +79,10 @@ pub(crate) struct Core {
     pub(crate) resolver: RefCell<Option<Resolver>>,
     /// Gossip, on the first core.
     pub(crate) gossip: RefCell<Option<Rc<Gossip>>>,
+    /// Its gossip socket.
+    pub(crate) gossip_port: RefCell<Option<Rc<Port>>>,
+    /// What it tells others of its partitions, and they it.
+    pub(crate) exchange: Exchange,
     /// The applications whose messages go by it.
     pub(crate) applications: Applications,
     /// What the embedding program has announced, on the first core.
@@ -240,6 +244,8 @@ impl Core {
             keys: secrets.filter(|_| id == CoreId(0)).map(Keys::new),
             resolver: RefCell::default(),
             gossip: RefCell::default(),
+            gossip_port: RefCell::default(),
+            exchange: Exchange::default(),
             announced: RefCell::default(),
             holding: RefCell::default(),
             suspended: Cell::new(node.cluster.is_some()),

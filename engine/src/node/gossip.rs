@@ -1,24 +1,28 @@
-//! Gossip on the first core: drives the membership machine by a socket, a clock, and beacons on the LAN.
+//! Gossip: on the first core membership, driven by a socket, a clock, and beacons on the LAN; on every core digests of what
+//! it owns.
 
+mod digests;
 mod peer_keys;
+mod port;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
-use mycorrhizal_net::gossip::{
-    BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, Dropped, KeyId, KeyRing, Opener, Sealer,
-};
+use mycorrhizal_net::gossip::{BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, KeyId, KeyRing};
 use mycorrhizal_net::identity::NodeId;
 use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Datagram, Datagrams};
 use mycorrhizal_net::socket::{MulticastSockets, multicast_sockets};
 
-use self::peer_keys::PeerKeys;
+use self::digests::DIGEST_KIND;
+pub(crate) use self::digests::Exchange;
+pub(crate) use self::port::Port;
 use super::cluster::Cluster;
 use super::core::Core;
+use super::directory::CoreId;
 use crate::clock;
 use crate::nodosum::membership::{Config, Event, MemberState, Outbox};
 use crate::nodosum::{MemberIdentity, Membership, Time};
@@ -35,16 +39,10 @@ const REFRESH_EVERY: u32 = 30;
 /// Gossip of one node. Belongs to its first core.
 pub(crate) struct Gossip {
     node: NodeId,
-    socket: Rc<Datagrams>,
+    port: Rc<Port>,
     membership: RefCell<Membership>,
     outbox: RefCell<Outbox>,
-    keys: RefCell<KeyRing>,
-    peer_keys: RefCell<PeerKeys>,
-    sealer: RefCell<Sealer>,
-    opener: RefCell<Opener>,
     plain: RefCell<Vec<u8>>,
-    /// Whether it was told that datagrams are sealed with a key that is not here.
-    warned: Cell<bool>,
 }
 
 /// The time since the machine's boot, as machines take it.
@@ -55,7 +53,18 @@ fn now() -> Time {
 impl Core {
     /// Starts gossip on this core.
     pub(crate) fn start_gossip(self: &Rc<Self>, cluster: &Cluster, socket: UdpSocket) -> std::io::Result<()> {
-        let socket = Rc::new(self.ring.datagrams(socket)?);
+        let port = Rc::new(Port::open(self, cluster, socket)?);
+        *self.gossip_port.borrow_mut() = Some(Rc::clone(&port));
+        glommio::spawn_local(digests::tell(Rc::clone(self), Rc::clone(&port))).detach();
+        if self.id == CoreId(0) {
+            self.start_membership(cluster, port);
+        } else {
+            glommio::spawn_local(hear_digests(Rc::clone(self), port)).detach();
+        }
+        Ok(())
+    }
+
+    fn start_membership(self: &Rc<Self>, cluster: &Cluster, port: Rc<Port>) {
         let identity = MemberIdentity {
             id: self.node.id,
             incarnation: cluster.incarnation,
@@ -63,25 +72,12 @@ impl Core {
             link_port: cluster.links[0].port(),
             cores: u16::try_from(self.node.posts.len()).expect("a node has at most 1024 cores"),
         };
-        let name = &cluster.options.name;
-        let keys = cluster.options.secrets().map_err(std::io::Error::other)?.key_ring();
         let gossip = Rc::new(Gossip {
             node: self.node.id,
-            socket,
+            port,
             membership: RefCell::new(Membership::new(now(), identity, Config::default(), random::number())),
             outbox: RefCell::default(),
-            keys: RefCell::new(keys),
-            peer_keys: RefCell::default(),
-            sealer: RefCell::new(Sealer::new(
-                name,
-                self.node.id,
-                cluster.incarnation,
-                self.id.0,
-                random::bytes(),
-            )),
-            opener: RefCell::new(Opener::new(name)),
             plain: RefCell::default(),
-            warned: Cell::new(false),
         });
         *self.gossip.borrow_mut() = Some(Rc::clone(&gossip));
         self.start_seeds(cluster.options.discover.seeds.clone());
@@ -90,7 +86,6 @@ impl Core {
         if cluster.options.discover.multicast {
             self.start_beacons(&gossip);
         }
-        Ok(())
     }
 
     /// Makes contact with nodes at these gossip addresses, now and for ever.
@@ -102,9 +97,8 @@ impl Core {
 
     /// Seals and opens datagrams by these keys from now on.
     pub(crate) fn set_gossip_keys(&self, keys: KeyRing) {
-        if let Some(gossip) = self.gossip() {
-            gossip.keys.replace(keys);
-            gossip.peer_keys.borrow_mut().clear();
+        if let Some(port) = &*self.gossip_port.borrow() {
+            port.set_keys(keys);
         }
     }
 
@@ -153,18 +147,17 @@ impl Core {
 
     fn on_gossip(self: &Rc<Self>, gossip: &Gossip, datagram: &Datagram) {
         let mut plain = gossip.plain.take();
-        let opened = gossip.opener.borrow_mut().open(&gossip.keys.borrow(), datagram, &mut plain);
-        match opened {
-            Ok(header) if header.kind == MEMBERSHIP_KIND => {
-                gossip.note_key(datagram.from(), header.key);
+        match gossip.port.read(datagram, &mut plain) {
+            Some(header) if header.kind == MEMBERSHIP_KIND => {
+                gossip.port.note_key(datagram.from(), header.key);
                 let mut outbox = gossip.outbox.borrow_mut();
                 gossip.membership.borrow_mut().on_datagram(now(), &plain, &mut outbox);
             }
-            Ok(header) if header.kind == BEACON_KIND => {
+            Some(header) if header.kind == BEACON_KIND => {
                 self.on_beacon(gossip, &plain, datagram.from().ip(), header.key);
             }
-            Ok(_) => {}
-            Err(dropped) => gossip.note_dropped(dropped, datagram.from()),
+            Some(header) if header.kind == DIGEST_KIND => self.on_digests(header.sender, &plain),
+            Some(_) | None => {}
         }
         gossip.plain.replace(plain);
         self.follow_up(gossip);
@@ -174,7 +167,7 @@ impl Core {
         let Ok(beacon) = Beacon::decode(plain) else { return };
         if beacon.node != gossip.node {
             let seed = SocketAddr::new(beacon.host(from), beacon.gossip_port);
-            gossip.note_key(seed, key);
+            gossip.port.note_key(seed, key);
             gossip.membership.borrow_mut().join(now(), &[seed], &mut gossip.outbox.borrow_mut());
         }
     }
@@ -183,16 +176,7 @@ impl Core {
     fn follow_up(self: &Rc<Self>, gossip: &Gossip) {
         let Outbox { datagrams, events } = gossip.outbox.take();
         for datagram in datagrams {
-            let keys = gossip.keys.borrow();
-            let also = gossip.peer_keys.borrow().also(datagram.to);
-            let mut sealer = gossip.sealer.borrow_mut();
-            match sealer.seal_twice(&keys, also, MEMBERSHIP_KIND, &datagram.payload) {
-                Ok((sealed, copy)) => {
-                    gossip.socket.send_to(sealed, datagram.to);
-                    copy.into_iter().for_each(|copy| gossip.socket.send_to(copy, datagram.to));
-                }
-                Err(error) => tracing::error!(%error, "a datagram cannot be sealed"),
-            }
+            gossip.port.say(MEMBERSHIP_KIND, &datagram.payload, datagram.to);
         }
         if !events.is_empty() {
             events.iter().for_each(|event| self.on_membership(event));
@@ -234,25 +218,24 @@ impl Core {
     }
 }
 
-impl Gossip {
-    fn note_key(&self, from: SocketAddr, key: KeyId) {
-        self.peer_keys.borrow_mut().on_heard(from, key, self.keys.borrow().used_id());
-    }
-
-    fn note_dropped(&self, dropped: Dropped, from: SocketAddr) {
-        if dropped == Dropped::UnknownKey && !self.warned.replace(true) {
-            tracing::warn!(%from, "datagrams come that are sealed with a key which this node does not have");
+/// Standing task: what comes in.
+async fn hear(core: Rc<Core>, gossip: Rc<Gossip>) {
+    while let Ok(datagram) = gossip.port.socket.recv().await {
+        core.on_gossip(&gossip, &datagram);
+        while let Some(datagram) = gossip.port.socket.try_recv() {
+            core.on_gossip(&gossip, &datagram);
         }
-        tracing::debug!(%dropped, %from, "a datagram was dropped");
     }
 }
 
-/// Standing task: what comes in.
-async fn hear(core: Rc<Core>, gossip: Rc<Gossip>) {
-    while let Ok(datagram) = gossip.socket.recv().await {
-        core.on_gossip(&gossip, &datagram);
-        while let Some(datagram) = gossip.socket.try_recv() {
-            core.on_gossip(&gossip, &datagram);
+/// Standing task on cores beside the first: what comes in.
+async fn hear_digests(core: Rc<Core>, port: Rc<Port>) {
+    let mut plain = Vec::new();
+    while let Ok(datagram) = port.socket.recv().await {
+        if let Some(header) = port.read(&datagram, &mut plain)
+            && header.kind == DIGEST_KIND
+        {
+            core.on_digests(header.sender, &plain);
         }
     }
 }
@@ -284,8 +267,7 @@ async fn show(core: Rc<Core>, gossip: Rc<Gossip>, mut sockets: MulticastSockets)
     for round in 1_u32.. {
         let cluster = core.directory.state().cluster();
         let beacon = Beacon::new(gossip.node, cluster, bound.ip(), bound.port());
-        let sealed = gossip.sealer.borrow_mut().seal(&gossip.keys.borrow(), BEACON_KIND, &beacon.encode());
-        if let Ok(bytes) = sealed {
+        if let Some(bytes) = gossip.port.seal(BEACON_KIND, &beacon.encode()) {
             let refusals = match bound.ip().is_loopback() {
                 true => sockets.send_on_loopback(&bytes),
                 false => sockets.send(&bytes),

@@ -151,8 +151,11 @@ impl Core {
         self.set_gossip_keys(secrets.key_ring());
         let config = cluster.options.link_config(&secrets);
         for core in self.node.cores().filter(|core| *core != self.id) {
-            let config = config.clone();
-            let set = Box::new(move |core: &Rc<Self>| core.set_link_config(config));
+            let (config, ring) = (config.clone(), secrets.key_ring());
+            let set = Box::new(move |core: &Rc<Self>| {
+                core.set_gossip_keys(ring);
+                core.set_link_config(config);
+            });
             self.outboxes.borrow_mut().mail(core).calls.push(set);
         }
         self.set_link_config(config);

@@ -111,9 +111,7 @@ fn join_cluster(core: &Rc<Core>, listeners: Vec<TcpListener>, gossip: Option<Udp
         }
     }
     let (Some(cluster), Some(socket)) = (&core.node.cluster, gossip) else { return };
-    if core.id == CoreId(0)
-        && let Err(error) = core.start_gossip(cluster, socket)
-    {
+    if let Err(error) = core.start_gossip(cluster, socket) {
         tracing::error!(%error, "gossip cannot begin");
     }
 }

@@ -45,6 +45,7 @@ impl Core {
         self.follow_members(&before, state);
         self.drop_shards_that_left(&before, state);
         self.cut_links_to_absent(&before, state);
+        self.forget_digests(|node| state.member(node).is_some());
         self.release_held();
         if self.id == CoreId(0) {
             self.node.publish_state(state);

@@ -1,5 +1,6 @@
 //! Any node for any key; cluster clients go straight to the owning core.
 
+use mycorrhizal_tests::clock;
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::server::Server;
 use redis::Commands as _;
@@ -89,5 +90,29 @@ fn a_core_port_says_where_a_key_has_gone() {
     assert!(!moved.is_empty());
     for text in moved {
         assert!(text.starts_with("MOVED ") && text.ends_with(&format!("127.0.0.1:{}", ports[1])), "{text}");
+    }
+}
+
+#[test]
+fn the_cores_of_nodes_tell_each_other_what_they_own() {
+    let mut cluster = Cluster::start(1);
+    cluster.add(1, cluster.options(1).with("--cores", "0,1"));
+    cluster.wait("its share", |cluster| {
+        cluster.nodes[0].info("partitions_moving") == 0 && cluster.nodes[1].info("partitions_owned") > 600
+    });
+    let mut connection = cluster.nodes[0].connect();
+    for number in 0..600 {
+        connection.say(&format!("SET key:{number} {number}"));
+    }
+    for node in &cluster.nodes {
+        clock::wait_for("what both nodes own", || {
+            let partitions = node.connect().say("NODOSUM PARTITIONS").to_string();
+            let keys = partitions
+                .split("keys, ")
+                .skip(1)
+                .filter_map(|rest| rest.split(',').next()?.parse::<u32>().ok());
+            (keys.sum::<u32>() == 600).then_some(())
+        });
+        assert_eq!(node.info("digests_in_conflict"), 0);
     }
 }

@@ -7,6 +7,7 @@ use mycorrhizal_net::resp::{Args, Reply, Value};
 use crate::command::CommandError;
 use crate::node::caller::PortKind;
 use crate::node::{Caller, CoreId, Manner};
+use crate::nodosum::digest::Load;
 use crate::nodosum::state::{ClusterState, CoreAddress, Member, PartitionId};
 
 /// Slots read so far of each partition on its way out, by its number.
@@ -34,7 +35,8 @@ pub(super) async fn partitions(
     reply.integer(i64::try_from(state.map().epoch()).unwrap_or(i64::MAX));
     reply.bulk(b"lost");
     reply.integer(i64::try_from(state.partitions_lost()).unwrap_or(i64::MAX));
-    write_owners(caller, &state, reply);
+    let loads = loads(caller).await;
+    write_owners(caller, &state, &loads, reply);
     write_moves(&state, &progress, reply);
     Ok(())
 }
@@ -72,16 +74,39 @@ fn moves(state: &ClusterState) -> impl Iterator<Item = (PartitionId, CoreAddress
     state.map().iter().filter_map(|(partition, entry)| Some((partition, entry.owner?, entry.moving_to?)))
 }
 
-fn write_owners(caller: &Caller, state: &ClusterState, reply: &mut Reply<'_>) {
+/// What is in the partitions of each core: of this node's as it is, of others' as far as gossip has told.
+async fn loads(caller: &Caller) -> BTreeMap<CoreAddress, Load> {
+    let cores: Vec<CoreId> = caller.core.node.cores().collect();
+    let mut loads: BTreeMap<CoreAddress, Load> = BTreeMap::new();
+    for (of, load) in caller.core.call_all(&cores, |core| core.loads()).await.into_iter().flatten() {
+        let known = loads.entry(of).or_default();
+        known.partitions += load.partitions;
+        known.keys += load.keys;
+        known.bytes += load.bytes;
+    }
+    loads
+}
+
+fn write_owners(
+    caller: &Caller,
+    state: &ClusterState,
+    loads: &BTreeMap<CoreAddress, Load>,
+    reply: &mut Reply<'_>,
+) {
     let directory = &caller.core.directory;
     reply.bulk(b"owners");
     let owners: Vec<CoreAddress> = state.members().flat_map(Member::core_addresses).collect();
     reply.array(owners.len());
     for core in owners {
-        reply.map(4);
+        reply.map(6);
         write_core(core, reply);
         reply.bulk(b"node-name");
         reply.bulk(state.member(core.node).map_or("", |member| &member.name).as_bytes());
+        let load = loads.get(&core).copied().unwrap_or_default();
+        reply.bulk(b"keys");
+        reply.integer(i64::try_from(load.keys).unwrap_or(i64::MAX));
+        reply.bulk(b"bytes");
+        reply.integer(i64::try_from(load.bytes).unwrap_or(i64::MAX));
         reply.bulk(b"slots");
         let ranges = directory.slots_of(directory.peer(core));
         reply.array(ranges.len() * 2);

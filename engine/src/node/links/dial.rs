@@ -18,6 +18,9 @@ use crate::node::core::Core;
 use crate::node::directory::PeerId;
 use crate::nodosum::state::CoreAddress;
 
+/// What a dial is refused with that crosses one of the other side.
+const CROSSING: &str = "the other side is dialling as well";
+
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_millis(1000);
 
@@ -95,6 +98,11 @@ impl Core {
         wire.state.replace(State::Idle);
         let wait = wire.backoff.borrow_mut().next_wait(self.rng.borrow_mut().next_u64()).min(RETRY_MAX);
         wire.not_before.set(Some(self.ring.now() + wait));
+        if matches!(error, LinkError::Handshake(HandshakeError::PeerRefused { reason }) if reason == CROSSING)
+        {
+            // Its own dial is on its way: what waits, waits for that.
+            return;
+        }
         let address = self.directory.address(wire.peer);
         tracing::debug!(node = %address.node, core = address.core, %error, "a link cannot be made");
         self.forget_noted_address(address);
@@ -164,7 +172,7 @@ impl Core {
             State::Up { dialled: Some(since), .. } => self.ring.now() < *since + CONNECT,
             State::Idle | State::Waiting | State::Accepting | State::Up { dialled: None, .. } => false,
         };
-        (crossing && self.node.id < peer.node).then(|| "the other side is dialling as well".to_owned())
+        (crossing && self.node.id < peer.node).then(|| CROSSING.to_owned())
     }
 
     /// Dials a peer no more that is being let in.

@@ -27,6 +27,8 @@ pub(super) fn nodosum(facts: &Facts<'_>, page: &mut Page) {
     page.field("partitions_lost", state.partitions_lost());
     page.field("partitions_moved_in", facts.reports.iter().map(|report| report.moved_in).sum::<u64>());
     page.field("partitions_moved_out", facts.reports.iter().map(|report| report.moved_out).sum::<u64>());
+    page.field("digests_disagreed", facts.reports.iter().map(|report| report.digests.0).sum::<u64>());
+    page.field("digests_in_conflict", facts.reports.iter().map(|report| report.digests.1).sum::<u64>());
     page.field("links", facts.reports.iter().map(|report| report.links).sum::<usize>());
 }
 

@@ -22,6 +22,8 @@ pub(super) struct CoreReport {
     pub(super) moved_out: u64,
     /// Links to cores of other nodes.
     pub(super) links: usize,
+    /// Digests of other nodes that disagreed with the map, and those that no map explains.
+    pub(super) digests: (u64, u64),
 }
 
 impl CoreReport {
@@ -38,6 +40,7 @@ impl CoreReport {
             moved_in,
             moved_out,
             links: core.links.count(),
+            digests: (core.exchange.disagreements.get(), core.exchange.conflicts.get()),
             databases: (0..keyspace.databases()).map(|number| count(Db::new(number))).collect(),
             processor_micros: thread_micros(),
             input_bytes_max: inputs.max().unwrap_or(0),
