@@ -20,6 +20,7 @@ mod connection;
 pub(crate) mod core;
 pub(crate) mod counter;
 pub(crate) mod cytoplasm;
+mod data;
 pub(crate) mod directory;
 mod dispatch;
 mod endpoint;

@@ -10,7 +10,8 @@ use mycorrhizal_net::resp::{Args, Protocol, Reply, encode_command};
 
 use super::caller::{Caller, PortKind};
 use super::connection::Reader;
-use super::core::{Core, Data};
+use super::core::Core;
+use super::data::Data;
 use super::directory::PeerId;
 use super::gather::Ticket;
 use super::held::Until;
