@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::cluster::{CertificateAction, ClusterAction, KeyAction, Limits, SeptumAction};
+pub(crate) use self::cluster::{CertificateAction, ClusterAction, KeyAction, Limits, SendTo, SeptumAction};
 
 use super::session::Target;
 

@@ -1,6 +1,7 @@
 //! The commands about a cluster: who is there, who leads, who owns what; what changes that; keys; septa, services and
 //! messages. All of it is asked of one node, whichever.
 
+mod application;
 mod bus;
 mod drain;
 mod key;
@@ -36,6 +37,10 @@ pub(crate) fn run<W: Write>(
         }
         ClusterAction::Septum { action } => septum::run(console, action),
         ClusterAction::Services { name } => service::list(console, name.as_deref()),
+        ClusterAction::Apps { name } => application::list(console, name.as_deref()),
+        ClusterAction::Send { application, message, to } => {
+            application::send(console, &application, message, &to)
+        }
         ClusterAction::Publish { channel, message } => bus::publish(console, &channel, message),
         ClusterAction::Subscribe { channels, pattern, count } => {
             bus::subscribe(console, &channels, pattern, count, raw)

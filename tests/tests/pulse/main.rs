@@ -1,5 +1,6 @@
 //! The command line against real servers.
 
+mod applications;
 mod bus;
 mod certificates;
 mod cluster;

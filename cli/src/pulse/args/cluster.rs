@@ -102,6 +102,23 @@ pub(crate) enum SeptumAction {
     },
 }
 
+/// Whom a message is for.
+#[derive(clap::Args)]
+pub(crate) struct SendTo {
+    /// A node, by its name, its id, or the beginning of its id
+    #[arg(long, value_name = "NODE", conflicts_with = "capable")]
+    pub(crate) to: Option<String>,
+    /// Wait for the application's answer, and print it
+    #[arg(long, requires = "to")]
+    pub(crate) request: bool,
+    /// Any node whose application is capable of this; waits for the answer
+    #[arg(long, value_name = "CAPABILITY")]
+    pub(crate) capable: Option<String>,
+    /// How long to wait for an answer
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 5000)]
+    pub(crate) timeout: u64,
+}
+
 /// What to do in a cluster.
 #[derive(Subcommand)]
 pub(crate) enum ClusterAction {
@@ -146,6 +163,21 @@ pub(crate) enum ClusterAction {
     Services {
         /// Only those of this service
         name: Option<String>,
+    },
+    /// List the applications that listen, and what they are capable of
+    Apps {
+        /// Only this application
+        name: Option<String>,
+    },
+    /// Send a message to an application: on every node where it listens, unless one is named
+    Send {
+        /// The application
+        application: String,
+        /// The message
+        #[arg(allow_hyphen_values = true)]
+        message: std::ffi::OsString,
+        #[command(flatten)]
+        to: SendTo,
     },
     /// Publish a message
     Publish {
