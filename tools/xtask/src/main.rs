@@ -1,10 +1,12 @@
 //! `cargo xtask`: the project's chores as one program, so that a person, CI and the README run the same thing.
 
 mod arrows;
+mod cluster;
 mod deny;
 mod failure;
 mod instructions;
 mod prerequisites;
+mod process;
 mod rivals;
 mod shell;
 mod test;
@@ -37,6 +39,8 @@ enum Chore {
     Arrows,
     /// Measure beside Redis, Valkey and the floor, and write benches/RESULTS.md.
     Rivals(rivals::RivalsOptions),
+    /// Measure a cluster on this machine: idle, forwarded commands, keys on the move, messages; prints a table
+    Cluster(cluster::ClusterOptions),
     /// Count the instructions of the micro-benchmarks under callgrind.
     Instructions(instructions::InstructionsOptions),
     /// Check licences and advisories with cargo-deny, where it is installed.
@@ -60,6 +64,7 @@ fn run(chore: Chore) -> Outcome {
         Chore::Tidy => tidy::run(),
         Chore::Arrows => arrows::run(),
         Chore::Rivals(options) => rivals::run(&options),
+        Chore::Cluster(options) => cluster::run(&options),
         Chore::Instructions(options) => instructions::run(&options),
         Chore::Deny => deny::run(),
     }

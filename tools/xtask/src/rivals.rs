@@ -11,7 +11,6 @@
 
 mod load;
 mod memory;
-mod process;
 mod report;
 mod sample;
 mod server;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::process::Process;
 use super::sample::Setting;
 use crate::failure::{Context, Failure, Outcome};
+use crate::process::Process;
 use crate::{prerequisites, workspace};
 
 /// What is measured.

@@ -7,14 +7,14 @@ use crate::failure::{Context, Failure, Outcome};
 use crate::shell;
 
 /// A child that is ended when its handle goes, and by the kernel when the chore itself is killed.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     ticks_per_second: u64,
 }
 
 impl Process {
     /// Starts a program on these processors, silent, in a directory of its own.
-    pub(super) fn start(
+    pub(crate) fn start(
         program: &Path,
         arguments: &[String],
         cores: &str,
@@ -36,12 +36,12 @@ impl Process {
     }
 
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<String> {
+    pub(crate) fn ended(&mut self) -> Option<String> {
         self.child.try_wait().ok().flatten().map(|status| status.to_string())
     }
 
     /// User and system time of all its threads, the ended ones too, in µs.
-    pub(super) fn cpu_us(&self) -> Outcome<u64> {
+    pub(crate) fn cpu_us(&self) -> Outcome<u64> {
         let stat = self.read("stat")?;
         // The second field, the name, may hold anything; what follows its last parenthesis is numbers.
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
@@ -53,7 +53,7 @@ impl Process {
     }
 
     /// Resident memory in bytes.
-    pub(super) fn resident_bytes(&self) -> Outcome<u64> {
+    pub(crate) fn resident_bytes(&self) -> Outcome<u64> {
         let status = self.read("status")?;
         let kilobytes =
             status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
