@@ -85,13 +85,11 @@ fn list(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Co
         _ => return Err(CommandError::Syntax),
     };
     let state = caller.core.directory.state();
-    let of_node = |(session, manifest)| {
-        let (session, manifest): (crate::nodosum::state::Session, &_) = (session, manifest);
-        let manifest: &std::collections::BTreeMap<String, std::collections::BTreeSet<String>> = manifest;
-        manifest.iter().map(move |(name, capabilities)| (name, session.node, capabilities))
-    };
-    let mut listed: Vec<_> = state.registry().manifests().flat_map(of_node).collect();
-    listed.retain(|(name, ..)| wanted.as_ref().is_none_or(|wanted| wanted == *name));
+    let mut listed = Vec::new();
+    for (session, manifest) in state.registry().manifests() {
+        let wanted = manifest.iter().filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted == *name));
+        listed.extend(wanted.map(|(name, capabilities)| (name, session.node, capabilities)));
+    }
     listed.sort_unstable();
     reply.array(listed.len());
     for (name, node, capabilities) in listed {
