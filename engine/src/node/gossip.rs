@@ -2,14 +2,14 @@
 
 mod peer_keys;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
 use mycorrhizal_net::gossip::{
-    BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, Dropped, KeyId, KeyRing, Opener, Sealer,
+    BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, Dropped, KeyId, KeyRing, Opener, OpenerStats, Sealer,
 };
 use mycorrhizal_net::identity::NodeId;
 use mycorrhizal_net::random;
@@ -43,8 +43,6 @@ pub(crate) struct Gossip {
     sealer: RefCell<Sealer>,
     opener: RefCell<Opener>,
     plain: RefCell<Vec<u8>>,
-    /// Whether it was told that datagrams are sealed with a key that is not here.
-    warned: Cell<bool>,
 }
 
 /// The time since the machine's boot, as machines take it.
@@ -81,7 +79,6 @@ impl Core {
             )),
             opener: RefCell::new(Opener::new(name)),
             plain: RefCell::default(),
-            warned: Cell::new(false),
         });
         *self.gossip.borrow_mut() = Some(Rc::clone(&gossip));
         self.start_seeds(cluster.options.discover.seeds.clone());
@@ -113,6 +110,11 @@ impl Core {
         let Some(gossip) = self.gossip() else { return 1 };
         let membership = gossip.membership.borrow();
         1 + membership.members().filter(|member| member.state != MemberState::Down).count()
+    }
+
+    /// What became of the datagrams that came here.
+    pub(crate) fn datagrams(&self) -> Option<OpenerStats> {
+        self.gossip().map(|gossip| gossip.opener.borrow().stats())
     }
 
     /// Tells others that this node goes.
@@ -240,8 +242,16 @@ impl Gossip {
     }
 
     fn note_dropped(&self, dropped: Dropped, from: SocketAddr) {
-        if dropped == Dropped::UnknownKey && !self.warned.replace(true) {
-            tracing::warn!(%from, "datagrams come that are sealed with a key which this node does not have");
+        let is_first = self.opener.borrow().stats().dropped(dropped) == 1;
+        match dropped {
+            Dropped::UnknownKey if is_first => {
+                tracing::warn!(%from, "datagrams come that are sealed with a key which this node does not have");
+            }
+            Dropped::TooShort | Dropped::OtherVersion { .. } | Dropped::Forged if is_first => {
+                tracing::warn!(%from, %dropped, "datagrams come that make no sense here; INFO counts them");
+            }
+            // What comes twice, or late, is nothing that anybody has to know of.
+            _ => {}
         }
         tracing::debug!(%dropped, %from, "a datagram was dropped");
     }

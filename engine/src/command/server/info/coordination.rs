@@ -1,5 +1,7 @@
 //! The node's place in its cluster.
 
+use mycorrhizal_net::gossip::OpenerStats;
+
 use super::{Facts, Page};
 use crate::nodosum::service::{Stage, Status};
 use crate::nodosum::state::Presence;
@@ -28,6 +30,21 @@ pub(super) fn nodosum(facts: &Facts<'_>, page: &mut Page) {
     page.field("partitions_moved_in", facts.reports.iter().map(|report| report.moved_in).sum::<u64>());
     page.field("partitions_moved_out", facts.reports.iter().map(|report| report.moved_out).sum::<u64>());
     page.field("links", facts.reports.iter().map(|report| report.links).sum::<usize>());
+    page.field("links_refused", facts.reports.iter().map(|report| report.links_refused).sum::<u64>());
+    if let Some(datagrams) = facts.reports.iter().find_map(|report| report.datagrams) {
+        write_datagrams(&datagrams, page);
+    }
+}
+
+/// What came by UDP: how much of it opened, and why the rest was dropped.
+fn write_datagrams(datagrams: &OpenerStats, page: &mut Page) {
+    page.field("datagrams_opened", datagrams.opened);
+    page.field("datagrams_too_short", datagrams.too_short);
+    page.field("datagrams_other_version", datagrams.other_version);
+    page.field("datagrams_unknown_key", datagrams.unknown_key);
+    page.field("datagrams_forged", datagrams.forged);
+    page.field("datagrams_replayed", datagrams.replayed);
+    page.field("datagrams_retired_incarnation", datagrams.retired_incarnation);
 }
 
 fn write_consensus(status: &Status, page: &mut Page) {

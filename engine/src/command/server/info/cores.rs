@@ -1,5 +1,6 @@
 //! The section `cores`, one line per core, and what is asked of the cores for it and for others.
 
+use mycorrhizal_net::gossip::OpenerStats;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{Facts, Page};
@@ -22,6 +23,10 @@ pub(super) struct CoreReport {
     pub(super) moved_out: u64,
     /// Links to cores of other nodes.
     pub(super) links: usize,
+    /// Connections that came for links and did not become any.
+    pub(super) links_refused: u64,
+    /// What became of datagrams, on the core that hears them.
+    pub(super) datagrams: Option<OpenerStats>,
 }
 
 impl CoreReport {
@@ -38,6 +43,8 @@ impl CoreReport {
             moved_in,
             moved_out,
             links: core.links.count(),
+            links_refused: core.links.refused(),
+            datagrams: core.datagrams(),
             databases: (0..keyspace.databases()).map(|number| count(Db::new(number))).collect(),
             processor_micros: thread_micros(),
             input_bytes_max: inputs.max().unwrap_or(0),
