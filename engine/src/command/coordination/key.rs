@@ -24,7 +24,7 @@ use crate::nodosum::state::CoreAddress;
 pub(super) const KEYS: Command = Command {
     name: "keys",
     summary: "Lists the keys of the cluster by their ids, or exchanges one for another.",
-    syntax: "LIST|INSTALL key|USE id|REMOVE id",
+    syntax: "<LIST | INSTALL key | USE id | REMOVE id>",
     arity: -3,
     flags: Flags::ADMIN.with(Flags::NOSCRIPT).with(Flags::SKIP_SLOWLOG).with(Flags::SKIP_MONITOR),
     run: Run::Node(|caller, args, reply| Box::pin(keys(caller, args, reply))),
