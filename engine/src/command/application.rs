@@ -71,7 +71,7 @@ const SUBCOMMANDS: &[Command] = &[
     Command {
         name: "send",
         summary: "Sends a message to an application on a node, or on all (*) where it listens; replies when it was taken.",
-        syntax: "application node|* message",
+        syntax: "application <node | *> message",
         arity: 5,
         run: Run::Node(|caller, args, reply| Box::pin(send(caller, args, reply))),
         ..SUBCOMMAND
