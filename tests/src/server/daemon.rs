@@ -8,6 +8,7 @@ use std::process::ChildStdout;
 use serde_json::Value;
 
 use super::{Process, Server, binary, fresh_directory};
+use crate::clock;
 use crate::wire::Address;
 
 /// A running `mycorrhizald`.
@@ -246,7 +247,9 @@ impl Daemon {
     /// When INFO does not have it.
     #[must_use]
     pub fn info(&self, field: &str) -> i64 {
-        let info = self.connect().say("INFO everything").as_text();
+        // A node that has just lost its leader may close connections rather than answer.
+        let ask = || self.connect().command(&["INFO", "everything"]).ok();
+        let info = clock::wait_for("INFO", ask).reply.as_text();
         let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         let value = value.unwrap_or_else(|| panic!("INFO has no {field}:\n{info}"));
         value.parse().unwrap_or_else(|_| panic!("{field} is no number: {value}"))
