@@ -53,6 +53,12 @@ impl Cluster {
             .with("--dir", &self.data_directory(number).display().to_string())
     }
 
+    /// What it is called.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The file with the cluster's key.
     #[must_use]
     pub fn key_file(&self) -> PathBuf {

@@ -52,6 +52,7 @@ impl Process {
         directory: TempDir,
         program: &Path,
         arguments: &[String],
+        environment: &[(String, String)],
         keep_stdout: bool,
     ) -> io::Result<Self> {
         let log = File::create(directory.path().join("log"))?;
@@ -64,6 +65,7 @@ impl Process {
                 command.env_remove(name);
             }
         }
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         Ok(Process { child: command.spawn()?, directory })
     }
 

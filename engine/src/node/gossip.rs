@@ -11,7 +11,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 use std::time::Duration;
 
-use mycorrhizal_net::gossip::{BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, KeyId, KeyRing};
+use mycorrhizal_net::gossip::{BEACON_KIND, BEACON_V4, BEACON_V6, Beacon, KeyId, KeyRing, OpenerStats};
 use mycorrhizal_net::identity::NodeId;
 use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Datagram, Datagrams};
@@ -109,6 +109,11 @@ impl Core {
         1 + membership.members().filter(|member| member.state != MemberState::Down).count()
     }
 
+    /// What became of the datagrams that came here.
+    pub(crate) fn datagrams(&self) -> Option<OpenerStats> {
+        self.gossip_port.borrow().as_ref().map(|port| port.stats())
+    }
+
     /// Tells others that this node goes.
     pub(crate) fn leave_gossip(self: &Rc<Self>) {
         let Some(gossip) = self.gossip() else { return };
@@ -202,6 +207,23 @@ impl Core {
         }
     }
 
+    /// Where fewer than half of those who vote are left nobody can decide that a node is absent, and whoever waits for its
+    /// answers would wait for ever.
+    fn give_up_lost(self: &Rc<Self>, gossip: &Gossip) {
+        if !self.suspended.get() {
+            return;
+        }
+        let membership = gossip.membership.borrow();
+        for member in membership.members().filter(|member| member.state == MemberState::Down) {
+            let node = member.identity.id;
+            for core in self.node.cores().filter(|core| *core != self.id) {
+                let cut = Box::new(move |core: &Rc<Self>| core.cut_links_to(node));
+                self.outboxes.borrow_mut().mail(core).calls.push(cut);
+            }
+            self.cut_links_to(node);
+        }
+    }
+
     fn note_link(&self, member: &MemberIdentity) {
         self.links.note_address(member.id, SocketAddr::new(member.address.ip(), member.link_port));
     }
@@ -251,6 +273,7 @@ async fn keep_time(core: Rc<Core>, gossip: Rc<Gossip>) {
             gossip.membership.borrow_mut().on_deadline(time, &mut gossip.outbox.borrow_mut());
             core.follow_up(&gossip);
         }
+        core.give_up_lost(&gossip);
     }
 }
 

@@ -52,6 +52,10 @@ pub(crate) struct Links {
     /// Calls of the coordination layer that are to be answered, each with whom it went to.
     calls: RefCell<Slab<(PeerId, oneshot::Sender<Vec<u8>>)>>,
     generations: Cell<u32>,
+    /// Connections that came and did not become links.
+    refused: Cell<u64>,
+    /// When it was last told in the log that one did not.
+    refusal_told: Cell<Option<Instant>>,
     inbound: RefCell<inbound::Scratch>,
     outbound: RefCell<outbound::Scratch>,
 }
@@ -138,6 +142,11 @@ impl Links {
     pub(crate) fn is_up(&self, peer: PeerId) -> bool {
         let wires = self.wires.borrow();
         wires.get(peer.index()).is_some_and(|wire| wire.as_ref().is_some_and(|wire| wire.is_up()))
+    }
+
+    /// Connections that came and did not become links.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.get()
     }
 
     /// Links that stand.

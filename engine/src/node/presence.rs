@@ -4,6 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use mycorrhizal_net::identity::NodeId;
+
 use super::core::Core;
 use super::directory::{CoreId, PeerId};
 use super::held::{Held, Until};
@@ -67,6 +69,15 @@ impl Core {
             self.drop_staged(dropped.db());
         }
         data.set_septa(state.catalogue());
+    }
+
+    /// Ends this core's links to a node, and what waits for it.
+    pub(crate) fn cut_links_to(self: &Rc<Self>, node: NodeId) {
+        for peer in self.linked_peers() {
+            if self.directory.address(peer).node == node {
+                self.cut_link(peer);
+            }
+        }
     }
 
     /// Ends the links to members that are not heard any more, or none any more: nobody waits for their answers.

@@ -186,6 +186,21 @@ pub struct OpenerStats {
     pub senders: u64,
 }
 
+impl OpenerStats {
+    /// How many were dropped for that reason.
+    #[must_use]
+    pub fn dropped(&self, reason: Dropped) -> u64 {
+        match reason {
+            Dropped::TooShort => self.too_short,
+            Dropped::OtherVersion { .. } => self.other_version,
+            Dropped::UnknownKey => self.unknown_key,
+            Dropped::Forged => self.forged,
+            Dropped::Replayed => self.replayed,
+            Dropped::RetiredIncarnation { .. } => self.retired_incarnation,
+        }
+    }
+}
+
 /// Opens what other nodes sealed. One per core, for all of the core's sockets.
 #[derive(Debug)]
 pub struct Opener {

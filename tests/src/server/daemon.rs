@@ -8,6 +8,7 @@ use std::process::ChildStdout;
 use serde_json::Value;
 
 use super::{Process, Server, binary, fresh_directory};
+use crate::clock;
 use crate::wire::Address;
 
 /// A running `mycorrhizald`.
@@ -16,12 +17,14 @@ pub struct Daemon {
     process: Process,
     port: u16,
     core_ports: Vec<u16>,
+    ready: Value,
 }
 
 /// How it is to be started.
 #[derive(Debug, Default)]
 pub struct DaemonOptions {
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl DaemonOptions {
@@ -45,6 +48,13 @@ impl DaemonOptions {
     #[must_use]
     pub fn flag(mut self, flag: &str) -> Self {
         self.arguments.push(flag.to_owned());
+        self
+    }
+
+    /// Gives its environment a variable.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -76,8 +86,9 @@ impl DaemonOptions {
     pub fn launch(self) -> Launched {
         let directory = fresh_directory();
         let ready_file = directory.path().join("ready.json");
+        let arguments = self.all_arguments(&ready_file);
         let mut process =
-            Process::start(directory, binary::daemon_binary(), &self.all_arguments(&ready_file), true)
+            Process::start(directory, binary::daemon_binary(), &arguments, &self.environment, true)
                 .expect("mycorrhizald can be started");
         let stdout = process.child.stdout.take().expect("its output is piped");
         Launched { process, stdout, ready_file }
@@ -131,7 +142,8 @@ impl Launched {
         let ready: Value = serde_json::from_str(&ready).expect("the ready file is JSON");
         assert_eq!(ready["pid"], process.pid(), "the ready file names the process itself");
         let core_ports = ready["core_ports"].as_array().map_or(&[][..], Vec::as_slice);
-        Ok(Daemon { port: port(&ready["port"]), core_ports: core_ports.iter().map(port).collect(), process })
+        let core_ports = core_ports.iter().map(port).collect();
+        Ok(Daemon { port: port(&ready["port"]), core_ports, process, ready })
     }
 
     /// What it has logged so far.
@@ -180,6 +192,24 @@ impl Daemon {
         Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, self.core_ports[core])))
     }
 
+    /// Where a core hears gossip.
+    #[must_use]
+    pub fn gossip_address(&self, core: usize) -> SocketAddr {
+        address(&self.ready["gossip"][core])
+    }
+
+    /// Where a core takes links.
+    #[must_use]
+    pub fn link_address(&self, core: usize) -> SocketAddr {
+        address(&self.ready["links"][core])
+    }
+
+    /// Its id, 40 hex digits.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.ready["node_id"].as_str().unwrap_or_default()
+    }
+
     /// The child itself, to signal it or to wait for it.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
@@ -217,7 +247,9 @@ impl Daemon {
     /// When INFO does not have it.
     #[must_use]
     pub fn info(&self, field: &str) -> i64 {
-        let info = self.connect().say("INFO everything").as_text();
+        // A node that has just lost its leader may close connections rather than answer.
+        let ask = || self.connect().command(&["INFO", "everything"]).ok();
+        let info = clock::wait_for("INFO", ask).reply.as_text();
         let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         let value = value.unwrap_or_else(|| panic!("INFO has no {field}:\n{info}"));
         value.parse().unwrap_or_else(|_| panic!("{field} is no number: {value}"))
@@ -242,6 +274,11 @@ impl Server for Daemon {
     fn log(&self) -> String {
         self.process.log()
     }
+}
+
+fn address(value: &Value) -> SocketAddr {
+    let address = value.as_str().and_then(|address| address.parse().ok());
+    address.unwrap_or_else(|| panic!("{value} is no address"))
 }
 
 fn port(value: &Value) -> u16 {

@@ -40,7 +40,7 @@ impl Oracle {
         let arguments = ["--port", &port, "--unixsocket", &socket, "--save", "", "--appendonly", "no"];
         let arguments: Vec<String> =
             arguments.iter().chain(&["--enable-debug-command", "yes"]).map(ToString::to_string).collect();
-        let process = Process::start(directory, &binary::redis_binary(), &arguments, false);
+        let process = Process::start(directory, &binary::redis_binary(), &arguments, &[], false);
         let oracle = Oracle { process: process.expect("redis-server can be started") };
         clock::wait_for("redis-server to listen", || Connection::open(&oracle.address()).ok());
         oracle

@@ -1,9 +1,9 @@
 //! A core's gossip socket: seals what goes out, opens what comes in. *Core*.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::net::{SocketAddr, UdpSocket};
 
-use mycorrhizal_net::gossip::{Dropped, Header, KeyId, KeyRing, Opener, Sealer};
+use mycorrhizal_net::gossip::{Dropped, Header, KeyId, KeyRing, Opener, OpenerStats, Sealer};
 use mycorrhizal_net::random;
 use mycorrhizal_net::ring::{Datagram, Datagrams};
 
@@ -19,8 +19,6 @@ pub(crate) struct Port {
     peer_keys: RefCell<PeerKeys>,
     sealer: RefCell<Sealer>,
     opener: RefCell<Opener>,
-    /// Whether it was told that datagrams are sealed with a key that is not here.
-    warned: Cell<bool>,
 }
 
 impl Port {
@@ -34,7 +32,6 @@ impl Port {
             peer_keys: RefCell::default(),
             sealer: RefCell::new(sealer),
             opener: RefCell::new(Opener::new(name)),
-            warned: Cell::new(false),
         })
     }
 
@@ -72,13 +69,28 @@ impl Port {
         match self.opener.borrow_mut().open(&self.keys.borrow(), datagram, plain) {
             Ok(header) => Some(header),
             Err(dropped) => {
-                if dropped == Dropped::UnknownKey && !self.warned.replace(true) {
-                    let from = datagram.from();
-                    tracing::warn!(%from, "datagrams come that are sealed with a key which this node does not have");
-                }
-                tracing::debug!(%dropped, from = %datagram.from(), "a datagram was dropped");
+                self.note_dropped(dropped, datagram.from());
                 None
             }
         }
+    }
+    /// What became of the datagrams that came here.
+    pub(super) fn stats(&self) -> OpenerStats {
+        self.opener.borrow().stats()
+    }
+
+    fn note_dropped(&self, dropped: Dropped, from: SocketAddr) {
+        let is_first = self.stats().dropped(dropped) == 1;
+        match dropped {
+            Dropped::UnknownKey if is_first => {
+                tracing::warn!(%from, "datagrams come that are sealed with a key which this node does not have");
+            }
+            Dropped::TooShort | Dropped::OtherVersion { .. } | Dropped::Forged if is_first => {
+                tracing::warn!(%from, %dropped, "datagrams come that make no sense here; INFO counts them");
+            }
+            // What comes twice, or late, is nothing that anybody has to know of.
+            _ => {}
+        }
+        tracing::debug!(%dropped, %from, "a datagram was dropped");
     }
 }

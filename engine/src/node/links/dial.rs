@@ -27,6 +27,9 @@ const CONNECT: Duration = Duration::from_millis(1000);
 /// The longest wait between two attempts: what is for the peer waits as long.
 const RETRY_MAX: Duration = Duration::from_millis(1000);
 
+/// The log tells of connections that did not become links no more often.
+const REFUSAL_TOLD_EVERY: Duration = Duration::from_millis(1000);
+
 impl Core {
     /// Dials a peer, unless that is being done.
     pub(super) fn dial(self: &Rc<Self>, wire: &Rc<Wire>) {
@@ -175,6 +178,19 @@ impl Core {
         (crossing && self.node.id < peer.node).then(|| CROSSING.to_owned())
     }
 
+    /// A connection did not become a link. Whoever can connect can make this happen at any rate, so the log tells of one in
+    /// a while, and INFO counts them all.
+    fn note_refused(&self, from: Option<SocketAddr>, error: &LinkError) {
+        let (links, now) = (&self.links, self.ring.now());
+        links.refused.set(links.refused.get() + 1);
+        if links.refusal_told.get().is_none_or(|told| now >= told + REFUSAL_TOLD_EVERY) {
+            links.refusal_told.set(Some(now));
+            tracing::warn!(?from, %error, "a link was not taken");
+        } else {
+            tracing::debug!(?from, %error, "a link was not taken");
+        }
+    }
+
     /// Dials a peer no more that is being let in.
     fn begin_accepting(&self, peer: &Hello) -> Rc<Wire> {
         let wire = self.links.wire(self.directory.peer(address_of(peer)));
@@ -230,6 +246,6 @@ async fn take(core: &Rc<Core>, connection: Connection) {
                 cluster.service.report_twin(from);
             }
         }
-        Err(error) => tracing::warn!(?from, %error, "a link was not taken"),
+        Err(error) => core.note_refused(from, &error),
     }
 }

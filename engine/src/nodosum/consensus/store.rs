@@ -2,14 +2,19 @@
 //!
 //! One redb database. Two tables: the log's entries by index, and facts by name. Everything that is written here is on
 //! disk when the call returns, but for [`Durability::Lazy`] writes.
+//!
+//! After a write that the disk refused, redb refuses everything until it is opened anew: so that is done before the next
+//! access, and what was lazily written may be gone then. Consensus ends at such an error, and starts again from the file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mycorrhizal_net::identity::{ClusterId, ID_BYTES, Incarnation, NodeId};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 const ENTRIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("entries");
 const FACTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("facts");
@@ -65,7 +70,16 @@ pub enum Durability {
 /// The open file. Cheap to clone; belongs to the service core.
 #[derive(Clone)]
 pub struct Store {
-    database: Arc<Database>,
+    file: Arc<StoreFile>,
+}
+
+struct StoreFile {
+    /// `None` in memory, where nothing fails.
+    path: Option<PathBuf>,
+    /// `None` after a failure, until it can be opened again.
+    database: watch::Sender<Option<Arc<Database>>>,
+    /// The disk has refused something since the file was opened.
+    failed: AtomicBool,
 }
 
 impl Store {
@@ -74,7 +88,8 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        Self::prepare(Database::create(directory.join("nodosum.redb"))?)
+        let path = directory.join("nodosum.redb");
+        Self::prepare(Database::create(&path)?, Some(path))
     }
 
     /// A store in memory, for nodes that keep nothing.
@@ -83,12 +98,15 @@ impl Store {
     /// See [`StoreError`].
     pub fn in_memory() -> Result<Self, StoreError> {
         let backend = redb::backends::InMemoryBackend::new();
-        Self::prepare(Database::builder().create_with_backend(backend)?)
+        Self::prepare(Database::builder().create_with_backend(backend)?, None)
     }
 
-    fn prepare(database: Database) -> Result<Self, StoreError> {
-        let store = Self { database: Arc::new(database) };
-        let write = store.database.begin_write()?;
+    fn prepare(database: Database, path: Option<PathBuf>) -> Result<Self, StoreError> {
+        let database = Arc::new(database);
+        let (sender, _) = watch::channel(Some(Arc::clone(&database)));
+        let store =
+            Self { file: Arc::new(StoreFile { path, database: sender, failed: AtomicBool::new(false) }) };
+        let write = database.begin_write()?;
         write.open_table(ENTRIES)?;
         write.open_table(FACTS)?;
         write.commit()?;
@@ -100,15 +118,62 @@ impl Store {
         Ok(store)
     }
 
+    /// Does something with the file, opened anew if it has failed.
+    fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.file.failed.load(Ordering::Acquire) {
+            self.reopen()?;
+        }
+        let database = self.file.database.borrow().clone();
+        let done = match database {
+            Some(database) => act(&database),
+            None => Err(redb::Error::PreviousIo.into()),
+        };
+        if matches!(done, Err(StoreError::LocalFile(_))) && self.file.path.is_some() {
+            self.file.failed.store(true, Ordering::Release);
+        }
+        done
+    }
+
+    /// Closes the file and opens it again, unless somebody has done so or is still reading it.
+    fn reopen(&self) -> Result<(), StoreError> {
+        let Some(path) = &self.file.path else { return Ok(()) };
+        let mut reopened = Ok(());
+        // Whoever else comes here waits for the outcome of the first.
+        self.file.database.send_if_modified(|database| {
+            if !self.file.failed.load(Ordering::Acquire) {
+                return false;
+            }
+            if let Some(open) = database.take()
+                && let Err(in_use) = Arc::try_unwrap(open)
+            {
+                *database = Some(in_use);
+                reopened = Err(redb::Error::PreviousIo.into());
+                return false;
+            }
+            match Database::create(path) {
+                Ok(opened) => {
+                    *database = Some(Arc::new(opened));
+                    self.file.failed.store(false, Ordering::Release);
+                }
+                Err(error) => reopened = Err(error.into()),
+            }
+            true
+        });
+        reopened
+    }
+
     /// Reads a fact.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        let read = self.database.begin_read()?;
-        let table = read.open_table(FACTS)?;
-        let Some(bytes) = table.get(name)? else { return Ok(None) };
-        postcard::from_bytes(bytes.value()).map(Some).map_err(|_| StoreError::LocalBroken(name.to_owned()))
+        self.with(|database| {
+            let read = database.begin_read()?;
+            let table = read.open_table(FACTS)?;
+            let Some(bytes) = table.get(name)? else { return Ok(None) };
+            let broken = |_| StoreError::LocalBroken(name.to_owned());
+            postcard::from_bytes(bytes.value()).map(Some).map_err(broken)
+        })
     }
 
     /// Writes a fact.
@@ -198,36 +263,42 @@ impl Store {
             &mut redb::Table<'_, &str, &[u8]>,
         ) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut write = self.database.begin_write()?;
-        write.set_durability(match durability {
-            Durability::Synced => redb::Durability::Immediate,
-            Durability::Lazy => redb::Durability::None,
-        })?;
-        act(&mut write.open_table(ENTRIES)?, &mut write.open_table(FACTS)?)?;
-        write.commit()?;
-        Ok(())
+        self.with(|database| {
+            let mut write = database.begin_write()?;
+            write.set_durability(match durability {
+                Durability::Synced => redb::Durability::Immediate,
+                Durability::Lazy => redb::Durability::None,
+            })?;
+            act(&mut write.open_table(ENTRIES)?, &mut write.open_table(FACTS)?)?;
+            write.commit()?;
+            Ok(())
+        })
     }
 
     pub(super) fn entries<T: DeserializeOwned>(
         &self,
         range: impl std::ops::RangeBounds<u64>,
     ) -> Result<Vec<T>, StoreError> {
-        let read = self.database.begin_read()?;
-        let table = read.open_table(ENTRIES)?;
-        let mut entries = Vec::new();
-        for row in table.range(range)? {
-            let (index, bytes) = row?;
-            let broken = |_| StoreError::LocalBroken(format!("entry {}", index.value()));
-            entries.push(postcard::from_bytes(bytes.value()).map_err(broken)?);
-        }
-        Ok(entries)
+        self.with(|database| {
+            let read = database.begin_read()?;
+            let table = read.open_table(ENTRIES)?;
+            let mut entries = Vec::new();
+            for row in table.range(range)? {
+                let (index, bytes) = row?;
+                let broken = |_| StoreError::LocalBroken(format!("entry {}", index.value()));
+                entries.push(postcard::from_bytes(bytes.value()).map_err(broken)?);
+            }
+            Ok(entries)
+        })
     }
 
     pub(super) fn last_entry<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
-        let read = self.database.begin_read()?;
-        let table = read.open_table(ENTRIES)?;
-        let Some((index, bytes)) = table.last()? else { return Ok(None) };
-        let broken = |_| StoreError::LocalBroken(format!("entry {}", index.value()));
-        postcard::from_bytes(bytes.value()).map(Some).map_err(broken)
+        self.with(|database| {
+            let read = database.begin_read()?;
+            let table = read.open_table(ENTRIES)?;
+            let Some((index, bytes)) = table.last()? else { return Ok(None) };
+            let broken = |_| StoreError::LocalBroken(format!("entry {}", index.value()));
+            postcard::from_bytes(bytes.value()).map(Some).map_err(broken)
+        })
     }
 }

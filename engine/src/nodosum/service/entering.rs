@@ -58,6 +58,8 @@ pub(super) struct Entering {
     /// See [`ServiceConfig::listens_until`](super::ServiceConfig::listens_until).
     until: Duration,
     has_twin: Cell<bool>,
+    /// Why consensus failed when it last did, until it goes on.
+    failure: RefCell<String>,
 }
 
 impl Entering {
@@ -71,6 +73,7 @@ impl Entering {
             founding: Cell::new(false),
             until: listens_until,
             has_twin: Cell::new(false),
+            failure: RefCell::default(),
         })
     }
 
@@ -274,6 +277,9 @@ impl Host {
         let raft = self.consensus().await?;
         self.finish_founding(&raft).await?;
         self.report_consensus(&raft);
+        if raft.metrics().borrow().current_leader.is_some() {
+            self.entering.failure.take();
+        }
         let state = self.applied().state;
         if state.is_current(self.session()) {
             self.set_stage(Stage::Member(cluster));
@@ -303,7 +309,7 @@ impl Host {
         if let Some(raft) = running {
             let failed = raft.metrics().borrow().running_state.clone().err();
             let Some(error) = failed else { return Ok(raft) };
-            tracing::error!(%error, "consensus has failed; it is started anew");
+            self.tell_of_failure(error.to_string());
             self.raft.replace(None);
             if let Err(error) = raft.shutdown().await {
                 tracing::debug!(%error, "consensus had ended");
@@ -317,6 +323,15 @@ impl Host {
         let raft = started.map_err(|error| StoreError::LocalConsensus(error.to_string()))?;
         self.raft.replace(Some(raft.clone()));
         Ok(raft)
+    }
+
+    /// Consensus has failed: says so, once for each reason until it goes on.
+    fn tell_of_failure(&self, error: String) {
+        if *self.entering.failure.borrow() == error {
+            return tracing::debug!(%error, "consensus has failed again");
+        }
+        tracing::error!(%error, "consensus has failed; it is started anew");
+        self.entering.failure.replace(error);
     }
 
     /// A founder writes the first entries of the log.

@@ -2,7 +2,9 @@
 //!
 //! As root these run in earnest; elsewhere each says what is missing and ends.
 
+mod elections;
 mod every_key;
 mod formation;
 mod healing;
+mod hurting;
 mod pauses;

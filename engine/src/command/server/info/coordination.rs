@@ -1,5 +1,7 @@
 //! The node's place in its cluster.
 
+use mycorrhizal_net::gossip::OpenerStats;
+
 use super::{Facts, Page};
 use crate::nodosum::service::{Stage, Status};
 use crate::nodosum::state::Presence;
@@ -30,6 +32,21 @@ pub(super) fn nodosum(facts: &Facts<'_>, page: &mut Page) {
     page.field("digests_disagreed", facts.reports.iter().map(|report| report.digests.0).sum::<u64>());
     page.field("digests_in_conflict", facts.reports.iter().map(|report| report.digests.1).sum::<u64>());
     page.field("links", facts.reports.iter().map(|report| report.links).sum::<usize>());
+    page.field("links_refused", facts.reports.iter().map(|report| report.links_refused).sum::<u64>());
+    write_datagrams(facts, page);
+}
+
+/// What came by UDP: how much of it opened, and why the rest was dropped.
+fn write_datagrams(facts: &Facts<'_>, page: &mut Page) {
+    let datagrams = || facts.reports.iter().filter_map(|report| report.datagrams.as_ref());
+    let sum = |count: fn(&OpenerStats) -> u64| datagrams().map(count).sum::<u64>();
+    page.field("datagrams_opened", sum(|stats| stats.opened));
+    page.field("datagrams_too_short", sum(|stats| stats.too_short));
+    page.field("datagrams_other_version", sum(|stats| stats.other_version));
+    page.field("datagrams_unknown_key", sum(|stats| stats.unknown_key));
+    page.field("datagrams_forged", sum(|stats| stats.forged));
+    page.field("datagrams_replayed", sum(|stats| stats.replayed));
+    page.field("datagrams_retired_incarnation", sum(|stats| stats.retired_incarnation));
 }
 
 fn write_consensus(status: &Status, page: &mut Page) {

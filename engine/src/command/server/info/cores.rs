@@ -1,5 +1,6 @@
 //! The section `cores`, one line per core, and what is asked of the cores for it and for others.
 
+use mycorrhizal_net::gossip::OpenerStats;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{Facts, Page};
@@ -24,6 +25,10 @@ pub(super) struct CoreReport {
     pub(super) links: usize,
     /// Digests of other nodes that disagreed with the map, and those that no map explains.
     pub(super) digests: (u64, u64),
+    /// Connections that came for links and did not become any.
+    pub(super) links_refused: u64,
+    /// What became of the datagrams that came to it.
+    pub(super) datagrams: Option<OpenerStats>,
 }
 
 impl CoreReport {
@@ -41,6 +46,8 @@ impl CoreReport {
             moved_out,
             links: core.links.count(),
             digests: (core.exchange.disagreements.get(), core.exchange.conflicts.get()),
+            links_refused: core.links.refused(),
+            datagrams: core.datagrams(),
             databases: (0..keyspace.databases()).map(|number| count(Db::new(number))).collect(),
             processor_micros: thread_micros(),
             input_bytes_max: inputs.max().unwrap_or(0),
