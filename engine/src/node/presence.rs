@@ -28,6 +28,11 @@ impl Core {
         self.suspended.set(!self.node.may_act(self.directory.version()));
     }
 
+    /// Whether the node may act in this turn.
+    pub(crate) fn may_act(&self) -> bool {
+        !self.suspended.get()
+    }
+
     /// Whether the node was allowed to act all through this turn.
     pub(crate) fn acted_rightly(&self) -> bool {
         let Some(cluster) = &self.node.cluster else { return true };

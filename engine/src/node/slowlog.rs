@@ -8,6 +8,8 @@ use mycorrhizal_net::resp::Args;
 const ARGS_KEPT: usize = 32;
 /// Bytes of one argument that the log keeps.
 const ARG_BYTES_KEPT: usize = 128;
+/// Stands for what is not to be read, as with Redis.
+const REDACTED: &[u8] = b"(redacted)";
 /// Spikes kept per event.
 const SPIKES_KEPT: usize = 160;
 
@@ -68,11 +70,19 @@ impl SlowLog {
 
 fn shortened(args: Args<'_>) -> Vec<Vec<u8>> {
     let kept = if args.len() > ARGS_KEPT { ARGS_KEPT - 1 } else { args.len() };
-    let mut shortened: Vec<Vec<u8>> = args.iter().take(kept).map(shortened_arg).collect();
+    let shown =
+        |(at, arg): (usize, &[u8])| if is_secret(args, at) { REDACTED.to_vec() } else { shortened_arg(arg) };
+    let mut shortened: Vec<Vec<u8>> = args.iter().take(kept).enumerate().map(shown).collect();
     if args.len() > kept {
         shortened.push(format!("... ({} more arguments)", args.len() - kept).into_bytes());
     }
     shortened
+}
+
+/// Whether an argument is the password in CONFIG SET, the only command with one that is logged at all.
+fn is_secret(args: Args<'_>, at: usize) -> bool {
+    let is = |at: usize, word: &[u8]| args.get(at).eq_ignore_ascii_case(word);
+    at >= 3 && at % 2 == 1 && is(0, b"config") && is(1, b"set") && is(at - 1, b"requirepass")
 }
 
 fn shortened_arg(arg: &[u8]) -> Vec<u8> {
@@ -128,6 +138,21 @@ mod tests {
     use mycorrhizal_net::resp::Span;
 
     use super::*;
+
+    #[test]
+    fn passwords_are_not_kept() {
+        let words: [&[u8]; 6] = [b"CONFIG", b"Set", b"maxclients", b"7", b"RequirePass", b"secret"];
+        let mut buffer = Vec::new();
+        let mut spans = Vec::new();
+        for word in words {
+            let start = u32::try_from(buffer.len()).unwrap();
+            buffer.extend_from_slice(word);
+            spans.push(Span { start, end: u32::try_from(buffer.len()).unwrap() });
+        }
+        let mut expected: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();
+        expected[5] = b"(redacted)".to_vec();
+        assert_eq!(shortened(Args::new(&buffer, &spans)), expected);
+    }
 
     #[test]
     fn long_commands_are_shortened() {

@@ -8,6 +8,7 @@ use std::process::Command;
 use mycorrhizal_tests::clock;
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::server::Server as _;
+use mycorrhizal_tests::wire::Reply;
 
 /// A file system in memory of so many bytes. Unmounted when it is dropped.
 struct SmallDisk(PathBuf);
@@ -56,7 +57,7 @@ fn until_refused(cluster: &Cluster, node: usize, disk: &SmallDisk) -> String {
         number += 1;
         let answer = cluster.nodes[node].connect().say(&format!("SEPTUM CREATE s{number}"));
         let dropped = cluster.nodes[node].connect().say(&format!("SEPTUM DROP s{number}"));
-        [answer, dropped].into_iter().find(|answer| answer.is_error()).map(|answer| answer.as_text())
+        [answer, dropped].into_iter().find(Reply::is_error).map(|answer| answer.as_text())
     })
 }
 

@@ -10,7 +10,7 @@ use mycorrhizal_net::ring::Connection;
 
 use super::{CONTAINER, HELP, SUBCOMMAND, number, text};
 use crate::command::{Command, CommandError, Run};
-use crate::node::Caller;
+use crate::node::{Caller, NOT_HEARD};
 use crate::nodosum::state::{
     Candidate, ClusterState, Command as Change, Lease, LeaseClass, LeaseKind, LeaseName, LeaseStanding,
 };
@@ -151,7 +151,10 @@ async fn ask(
                 "ERR this node was not heard for a while: the candidacy has ended",
             ));
         };
-        if let LeaseStanding::Granted(grant) = standing {
+        // What was granted to a node that has not been heard since may be another's by now.
+        if let LeaseStanding::Granted(grant) = standing
+            && caller.core.may_act()
+        {
             reply.integer(i64::try_from(grant.token.0).unwrap_or(i64::MAX));
             return Ok(());
         }
@@ -196,6 +199,7 @@ fn info(
     args: Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), CommandError> {
+    check_authority(caller)?;
     let state = caller.core.directory.state();
     let name = LeaseName { class, name: text(args.get(2))? };
     match state.leases().find(&name) {
@@ -206,11 +210,17 @@ fn info(
 }
 
 fn list(caller: &Caller, class: LeaseClass, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    check_authority(caller)?;
     let state = caller.core.directory.state();
     let leases: Vec<_> = state.leases().iter().filter(|(name, _)| name.class == class).collect();
     reply.array(leases.len());
     leases.into_iter().for_each(|(name, lease)| write(&state, name, lease, reply));
     Ok(())
+}
+
+/// Whether this node may say who holds what: one that has stood still may take itself for what another is by now.
+fn check_authority(caller: &Caller) -> Result<(), CommandError> {
+    if caller.core.may_act() { Ok(()) } else { Err(CommandError::Text(NOT_HEARD)) }
 }
 
 fn write(state: &ClusterState, name: &LeaseName, lease: &Lease, reply: &mut Reply<'_>) {
