@@ -43,6 +43,8 @@ pub(crate) struct Gossip {
     membership: RefCell<Membership>,
     outbox: RefCell<Outbox>,
     plain: RefCell<Vec<u8>>,
+    /// Nodes that are lost, and that nobody here waits for any more.
+    given_up: RefCell<BTreeSet<NodeId>>,
 }
 
 /// The time since the machine's boot, as machines take it.
@@ -78,6 +80,7 @@ impl Core {
             membership: RefCell::new(Membership::new(now(), identity, Config::default(), random::number())),
             outbox: RefCell::default(),
             plain: RefCell::default(),
+            given_up: RefCell::default(),
         });
         *self.gossip.borrow_mut() = Some(Rc::clone(&gossip));
         self.start_seeds(cluster.options.discover.seeds.clone());
@@ -208,14 +211,25 @@ impl Core {
     }
 
     /// Where fewer than half of those who vote are left nobody can decide that a node is absent, and whoever waits for its
-    /// answers would wait for ever.
+    /// answers would wait for ever. Done once for each that is lost: consensus needs the links of those that come back.
     fn give_up_lost(self: &Rc<Self>, gossip: &Gossip) {
+        let membership = gossip.membership.borrow();
+        let of_state = |down: bool| {
+            let members =
+                membership.members().filter(move |member| (member.state == MemberState::Down) == down);
+            members.map(|member| member.identity.id).collect::<BTreeSet<NodeId>>()
+        };
+        // One that was taken for down by mistake goes on under another identity.
+        let lost: BTreeSet<NodeId> = of_state(true).difference(&of_state(false)).copied().collect();
+        let mut given_up = gossip.given_up.borrow_mut();
+        given_up.retain(|node| lost.contains(node));
         if !self.suspended.get() {
             return;
         }
-        let membership = gossip.membership.borrow();
-        for member in membership.members().filter(|member| member.state == MemberState::Down) {
-            let node = member.identity.id;
+        for node in lost {
+            if !given_up.insert(node) {
+                continue;
+            }
             for core in self.node.cores().filter(|core| *core != self.id) {
                 let cut = Box::new(move |core: &Rc<Self>| core.cut_links_to(node));
                 self.outboxes.borrow_mut().mail(core).calls.push(cut);
