@@ -66,7 +66,8 @@ impl Port {
 
     /// Opens a datagram into `plain`; `None` if it is dropped.
     pub(super) fn read(&self, datagram: &Datagram, plain: &mut Vec<u8>) -> Option<Header> {
-        match self.opener.borrow_mut().open(&self.keys.borrow(), datagram, plain) {
+        let opened = self.opener.borrow_mut().open(&self.keys.borrow(), datagram, plain);
+        match opened {
             Ok(header) => Some(header),
             Err(dropped) => {
                 self.note_dropped(dropped, datagram.from());

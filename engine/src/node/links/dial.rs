@@ -86,8 +86,18 @@ impl Core {
         self.ring.note_wake();
         glommio::spawn_local(async move {
             let Some(cluster) = &core.node.cluster else { return };
-            if let Err(error) = core.dial_at(cluster, address, core.node.id).await {
-                tracing::debug!(%address, %error, "this node's id was said to be elsewhere as well");
+            let twin = HandshakeError::PeerHasOurId { node: core.node.id };
+            match core.dial_at(cluster, address, core.node.id).await {
+                // It may end upon this, and never call here.
+                Err(LinkError::Handshake(HandshakeError::PeerRefused { reason }))
+                    if reason == twin.to_string() =>
+                {
+                    tracing::error!(%address, "another process has the id of this node: {reason}");
+                }
+                Err(error) => {
+                    tracing::debug!(%address, %error, "this node's id was said to be elsewhere as well");
+                }
+                Ok(_) => {}
             }
         })
         .detach();
