@@ -132,7 +132,12 @@ impl Host {
     /// What follows from who is heard and who is not.
     fn judge(&self, state: &ClusterState, now: Duration) -> Vec<Command> {
         let owned = |member: &Member| state.map().owned_count(member.id) > 0;
-        let verdicts = self.leading.sessions.borrow_mut().verdicts(now, state.members(), owned);
+        let mut verdicts = self.leading.sessions.borrow_mut().verdicts(now, state.members(), owned);
+        // Who leads is there: what it could not write down for a while is no reason to give up what it owns.
+        verdicts.retain(|verdict| match verdict {
+            Verdict::Silent(session) | Verdict::GivenUp(session) => session.node != self.me(),
+            Verdict::Back(_) => true,
+        });
         let command = |verdict: Verdict| match verdict {
             Verdict::Silent(session) => {
                 tracing::warn!(node = %session.node, "a member is not heard any more");
