@@ -116,7 +116,7 @@ pub(crate) struct SendTo {
     pub(crate) capable: Option<String>,
     /// How long to wait for an answer
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 5000)]
-    pub(crate) timeout: u64,
+    pub(crate) answer_timeout: u64,
 }
 
 /// What to do in a cluster.

@@ -46,7 +46,7 @@ pub(super) fn send<W: Write>(
     to: &SendTo,
 ) -> Result<(), PulseError> {
     let message = message.into_vec();
-    let timeout = to.timeout.to_string();
+    let timeout = to.answer_timeout.to_string();
     let exchange = |verb: &str, to: &str| {
         let words = [b"APPLICATION", verb.as_bytes(), application.as_bytes(), to.as_bytes(), &message];
         let mut command: Vec<Vec<u8>> = words.iter().map(|word| word.to_vec()).collect();
