@@ -18,6 +18,8 @@ pub use machine::{Applied, Machine};
 pub use network::{Call, Network, answer};
 pub use store::{Durability, Store, StoreError};
 
+use std::time::Duration;
+
 use mycorrhizal_net::identity::NodeId;
 
 use super::state::{Outcome, Request};
@@ -37,11 +39,17 @@ openraft::declare_raft_types!(
 /// One node's part in consensus.
 pub type Raft = openraft::Raft<Types>;
 
-/// How long a follower waits for its leader before it stands for election, at least and at most, and how often the leader
-/// is heard; in ms. A leader that is killed is replaced within a second, and the idle traffic of it all is small.
-pub const ELECTION_TIMEOUT_MS: std::ops::Range<u64> = 400..800;
-/// How often the leader is heard, in ms.
-pub const HEARTBEAT_MS: u64 = 100;
+/// How long an answer of another node's consensus is awaited, in ms: the longest that a message there and back may take in
+/// a cluster. openraft takes its heartbeat interval for this, and looks after its elections every one and a half of it; the
+/// heartbeats themselves are sent from outside, every [`HEARTBEAT`].
+const ANSWER_MS: u64 = 300;
+
+/// How long a follower without a leader waits before it stands for election, in ms. A leader counts as there for the longest
+/// of these after it was heard.
+const ELECTION_TIMEOUT_MS: std::ops::Range<u64> = 320..600;
+
+/// How often a leader says that it leads.
+pub const HEARTBEAT: Duration = Duration::from_millis(150);
 
 /// Entries after which the state is written as a snapshot, and the log before it dropped.
 const SNAPSHOT_ENTRIES: u64 = 1000;
@@ -53,7 +61,8 @@ pub fn config(cluster: &str) -> openraft::Config {
         cluster_name: cluster.to_owned(),
         election_timeout_min: ELECTION_TIMEOUT_MS.start,
         election_timeout_max: ELECTION_TIMEOUT_MS.end,
-        heartbeat_interval: HEARTBEAT_MS,
+        heartbeat_interval: ANSWER_MS,
+        enable_heartbeat: false,
         install_snapshot_timeout: 5_000,
         snapshot_policy: openraft::SnapshotPolicy::LogsSinceLast(SNAPSHOT_ENTRIES),
         max_in_snapshot_log_to_keep: SNAPSHOT_ENTRIES,

@@ -299,11 +299,13 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
-    /// Whatever a scenario does, no daemon panics.
+    /// Whatever a scenario does, no daemon panics; when the scenario itself does, the daemons' logs say what they saw.
     fn drop(&mut self) {
-        if !thread::panicking() {
-            for node in 0..self.nodes.len() {
-                let log = self.log(node);
+        for node in 0..self.nodes.len() {
+            let log = self.log(node);
+            if thread::panicking() {
+                eprintln!("log of node {node}:\n{log}");
+            } else {
                 assert!(!log.contains("panicked at"), "node {node} panicked:\n{log}");
             }
         }

@@ -1,7 +1,6 @@
 //! Consensus between nodes: openraft's calls, carried as [`Rpc::Consensus`].
 
 use std::future::Future;
-use std::time::Duration;
 
 use mycorrhizal_net::identity::NodeId;
 use openraft::error::{
@@ -15,7 +14,7 @@ use openraft::{EmptyNode, OptionalSend, Snapshot, SnapshotMeta, Vote};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{HEARTBEAT_MS, Raft, Types};
+use super::{HEARTBEAT, Raft, Types};
 use crate::nodosum::rpc::{CallFailed, Caller, Rpc};
 
 /// A call of one node's consensus to another's.
@@ -111,7 +110,7 @@ impl RaftNetwork<Types> for Peer {
     }
 
     fn backoff(&self) -> Backoff {
-        Backoff::new(std::iter::repeat(Duration::from_millis(HEARTBEAT_MS)))
+        Backoff::new(std::iter::repeat(HEARTBEAT))
     }
 }
 

@@ -57,6 +57,7 @@ async fn live(parts: Parts) {
         tokio::task::spawn_local(Rc::clone(&host).stay_alive()),
         tokio::task::spawn_local(Rc::clone(&host).confirm_signs_of_life()),
         tokio::task::spawn_local(Rc::clone(&host).lead()),
+        tokio::task::spawn_local(Rc::clone(&host).say_who_leads()),
         tokio::task::spawn_local(Rc::clone(&host).announce()),
     ];
     let done = loop {

@@ -14,13 +14,16 @@ use super::formation;
 use super::host::Host;
 use super::sessions::{SESSION, Sessions, Verdict};
 use crate::clock;
-use crate::nodosum::consensus::Raft;
+use crate::nodosum::consensus::{HEARTBEAT, Raft};
 use crate::nodosum::planner;
 use crate::nodosum::rpc::Heard;
 use crate::nodosum::state::{ClusterState, Command, MapChange, Member, Presence, Session};
 
 /// How often the leader looks after things, if nothing changes.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// Signs of life are confirmed no more often.
+const ROUND_EVERY: Duration = Duration::from_millis(50);
 
 /// A sign of life that waits to be confirmed.
 struct SignOfLife {
@@ -48,31 +51,53 @@ impl Host {
         heard.await.unwrap_or(Heard::NotLeader(None))
     }
 
-    /// Standing task: confirms signs of life, all that have come with one round of messages.
+    /// Standing task: confirms signs of life, all that have come meanwhile with one round of messages. The next round may
+    /// begin before the answers to the last have come.
     pub(super) async fn confirm_signs_of_life(self: Rc<Self>) {
         loop {
             self.leading.sign_came.notified().await;
-            let signs = self.leading.signs.take();
-            let leads = match self.raft() {
-                Some(raft) => raft.ensure_linearizable().await.is_ok(),
-                None => false,
-            };
-            let state = self.applied().state;
-            for SignOfLife { session, at, reply } in signs {
-                let heard = match state.member(session.node) {
-                    _ if !leads => Heard::NotLeader(self.leader().filter(|leader| *leader != self.me())),
-                    Some(member) if member.session() == session => {
-                        self.leading.sessions.borrow_mut().on_alive(session, at);
-                        if member.presence == Presence::Present {
-                            Heard::Yes(state.version())
-                        } else {
-                            Heard::Absent
-                        }
+            let (host, signs) = (Rc::clone(&self), self.leading.signs.take());
+            tokio::task::spawn_local(async move { host.confirm(signs).await });
+            tokio::time::sleep(ROUND_EVERY).await;
+        }
+    }
+
+    async fn confirm(&self, signs: Vec<SignOfLife>) {
+        let asked = clock::since_boot();
+        let leads = match self.raft() {
+            Some(raft) => raft.ensure_linearizable().await.is_ok(),
+            None => false,
+        };
+        if leads {
+            self.leading.sessions.borrow_mut().on_confirmed(asked);
+        }
+        let state = self.applied().state;
+        for SignOfLife { session, at, reply } in signs {
+            let heard = match state.member(session.node) {
+                _ if !leads => Heard::NotLeader(self.leader().filter(|leader| *leader != self.me())),
+                Some(member) if member.session() == session => {
+                    self.leading.sessions.borrow_mut().on_alive(session, at);
+                    if member.presence == Presence::Present {
+                        Heard::Yes(state.version())
+                    } else {
+                        Heard::Absent
                     }
-                    _ => Heard::SessionOver,
-                };
-                // The member may have given up.
-                reply.send(heard).ok();
+                }
+                _ => Heard::SessionOver,
+            };
+            // The member may have given up.
+            reply.send(heard).ok();
+        }
+    }
+
+    /// Standing task: lets the followers hear of this node while it leads, however long a decree takes.
+    pub(super) async fn say_who_leads(self: Rc<Self>) {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let Some(raft) = self.raft() else { continue };
+            let leads = raft.metrics().borrow().state == ServerState::Leader;
+            if leads && let Err(error) = raft.trigger().heartbeat().await {
+                tracing::debug!(%error, "consensus has ended");
             }
         }
     }

@@ -7,21 +7,28 @@ use super::host::Host;
 use crate::clock;
 use crate::nodosum::rpc::{Heard, Rpc};
 
-/// How often a node gives a sign of life.
+/// How often a node gives a sign of life, whether the one before has been answered yet or not.
 const ALIVE_EVERY: Duration = Duration::from_millis(250);
 
 /// How soon it does again when the last was not taken note of.
 const ALIVE_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long it waits for an answer.
-const ALIVE_ANSWER: Duration = Duration::from_millis(400);
+const ALIVE_ANSWER: Duration = Duration::from_millis(800);
 
 impl Host {
     /// Standing task: a sign of life every so often.
     pub(super) async fn stay_alive(self: Rc<Self>) {
         loop {
-            let pause = if self.give_sign_of_life().await { ALIVE_EVERY } else { ALIVE_AGAIN };
-            tokio::time::sleep(pause).await;
+            let host = Rc::clone(&self);
+            let sign = tokio::task::spawn_local(async move { host.give_sign_of_life().await });
+            let next = tokio::time::Instant::now() + ALIVE_EVERY;
+            match tokio::time::timeout_at(next, sign).await {
+                Ok(Ok(false)) => tokio::time::sleep(ALIVE_AGAIN).await,
+                Ok(_) => tokio::time::sleep_until(next).await,
+                // The answer is on its way, and counts when it comes.
+                Err(_) => {}
+            }
         }
     }
 

@@ -17,6 +17,9 @@ pub const SESSION: Duration = Duration::from_millis(1200);
 /// How long a member may be unheard until what it owned is given to others, empty.
 pub const GIVEN_UP: Duration = Duration::from_millis(4000);
 
+/// A leader that could not confirm its lead for so long judges nobody: what others told it may not count yet.
+const UNCONFIRMED: Duration = Duration::from_millis(900);
+
 /// What silence, or its end, means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -33,6 +36,8 @@ pub(super) enum Verdict {
 pub(super) struct Sessions {
     heard: BTreeMap<Session, Duration>,
     leading_since: Duration,
+    /// Before this the leader certainly led.
+    confirmed: Duration,
 }
 
 impl Sessions {
@@ -40,11 +45,18 @@ impl Sessions {
     pub(super) fn on_lead(&mut self, now: Duration) {
         self.heard.clear();
         self.leading_since = now;
+        self.confirmed = now;
+    }
+
+    /// What had come by `at` has been answered by a majority: this node still led.
+    pub(super) fn on_confirmed(&mut self, at: Duration) {
+        self.confirmed = self.confirmed.max(at);
     }
 
     /// A member gave a sign of life.
     pub(super) fn on_alive(&mut self, session: Session, now: Duration) {
-        self.heard.insert(session, now);
+        let heard = self.heard.entry(session).or_insert(now);
+        *heard = now.max(*heard);
     }
 
     /// What is to be said of the members at this moment.
@@ -54,6 +66,9 @@ impl Sessions {
         members: impl Iterator<Item = &'a Member> + Clone,
         owns: impl Fn(&Member) -> bool,
     ) -> Vec<Verdict> {
+        if now.saturating_sub(self.confirmed) >= UNCONFIRMED {
+            self.on_lead(now);
+        }
         self.heard.retain(|session, _| members.clone().any(|member| member.session() == *session));
         let verdict = |member: &Member| {
             let session = member.session();
@@ -90,6 +105,12 @@ mod tests {
         }
     }
 
+    /// Of a leader that has just confirmed its lead.
+    fn confirmed_verdicts(sessions: &mut Sessions, now_ms: u64, presence: Presence) -> Vec<Verdict> {
+        sessions.on_confirmed(Duration::from_millis(now_ms));
+        verdicts(sessions, now_ms, presence)
+    }
+
     fn verdicts(sessions: &mut Sessions, now_ms: u64, presence: Presence) -> Vec<Verdict> {
         sessions.verdicts(Duration::from_millis(now_ms), [&member(presence)].into_iter(), |_| true)
     }
@@ -99,15 +120,29 @@ mod tests {
         let mut sessions = Sessions::default();
         let session = member(Presence::Present).session();
         sessions.on_lead(Duration::from_millis(1_000));
-        assert_eq!(verdicts(&mut sessions, 2_199, Presence::Present), []);
-        assert_eq!(verdicts(&mut sessions, 2_200, Presence::Present), [Verdict::Silent(session)]);
+        assert_eq!(confirmed_verdicts(&mut sessions, 2_199, Presence::Present), []);
+        assert_eq!(confirmed_verdicts(&mut sessions, 2_200, Presence::Present), [Verdict::Silent(session)]);
         sessions.on_alive(session, Duration::from_millis(2_100));
-        assert_eq!(verdicts(&mut sessions, 2_200, Presence::Present), []);
-        assert_eq!(verdicts(&mut sessions, 3_300, Presence::Present), [Verdict::Silent(session)]);
-        assert_eq!(verdicts(&mut sessions, 3_400, Presence::Absent), []);
-        assert_eq!(verdicts(&mut sessions, 6_100, Presence::Absent), [Verdict::GivenUp(session)]);
+        assert_eq!(confirmed_verdicts(&mut sessions, 2_200, Presence::Present), []);
+        assert_eq!(confirmed_verdicts(&mut sessions, 3_300, Presence::Present), [Verdict::Silent(session)]);
+        assert_eq!(confirmed_verdicts(&mut sessions, 3_400, Presence::Absent), []);
+        assert_eq!(confirmed_verdicts(&mut sessions, 6_100, Presence::Absent), [Verdict::GivenUp(session)]);
         sessions.on_alive(session, Duration::from_millis(6_200));
-        assert_eq!(verdicts(&mut sessions, 6_300, Presence::Absent), [Verdict::Back(session)]);
+        assert_eq!(confirmed_verdicts(&mut sessions, 6_300, Presence::Absent), [Verdict::Back(session)]);
+    }
+
+    #[test]
+    fn a_leader_without_a_majority_judges_nobody() {
+        let mut sessions = Sessions::default();
+        let session = member(Presence::Present).session();
+        sessions.on_lead(Duration::from_millis(1_000));
+        assert_eq!(verdicts(&mut sessions, 1_900, Presence::Present), []);
+        assert_eq!(verdicts(&mut sessions, 2_500, Presence::Present), [], "nothing was confirmed since");
+        assert_eq!(verdicts(&mut sessions, 3_300, Presence::Present), []);
+        sessions.on_confirmed(Duration::from_millis(3_400));
+        assert_eq!(verdicts(&mut sessions, 3_699, Presence::Present), []);
+        sessions.on_confirmed(Duration::from_millis(4_100));
+        assert_eq!(verdicts(&mut sessions, 4_500, Presence::Present), [Verdict::Silent(session)]);
     }
 
     #[test]
@@ -116,8 +151,8 @@ mod tests {
         let session = member(Presence::Present).session();
         sessions.on_alive(session, Duration::from_millis(10));
         sessions.on_lead(Duration::from_millis(50_000));
-        assert_eq!(verdicts(&mut sessions, 51_000, Presence::Present), []);
-        assert_eq!(verdicts(&mut sessions, 53_999, Presence::Absent), []);
-        assert_eq!(verdicts(&mut sessions, 54_000, Presence::Absent), [Verdict::GivenUp(session)]);
+        assert_eq!(confirmed_verdicts(&mut sessions, 51_000, Presence::Present), []);
+        assert_eq!(confirmed_verdicts(&mut sessions, 53_999, Presence::Absent), []);
+        assert_eq!(confirmed_verdicts(&mut sessions, 54_000, Presence::Absent), [Verdict::GivenUp(session)]);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mycorrhizal_tests::clock;
-use netlab::{Cluster, ClusterOptions, Fault, Paths};
+use netlab::{Capability, Cluster, ClusterOptions, Fault, Impairment, Kind, Lab, Paths};
 use redis::Value;
 
 use crate::elections::{info, wait_until_all_act};
@@ -122,6 +122,32 @@ fn the_smaller_side_of_a_cut_refuses_and_the_larger_goes_on() {
         let error = connection.recv_response().and_then(Value::extract_error).unwrap_err();
         assert!(matches!(error.code(), Some("CLUSTERDOWN" | "UNKNOWN")), "{words:?}: {error}");
     }
+}
+
+#[test]
+fn what_is_late_one_way_only_is_late() {
+    let capabilities = Lab::probe();
+    if !capabilities.has(Kind::Relay) && !capabilities.has(Kind::Netem) {
+        let missing = |capability: &&Capability| matches!(capability.kind, Kind::Relay | Kind::Netem);
+        return capabilities.iter().filter(missing).for_each(|capability| eprintln!("{capability}"));
+    }
+    let Some(mut cluster) = ClusterOptions::new(3).with("--log-level", "debug").start() else { return };
+    wait_until_all_act(&cluster, 3);
+    let late = Impairment {
+        delay: Duration::from_millis(120),
+        jitter: Duration::from_millis(20),
+        ..Impairment::default()
+    };
+    cluster.lab_mut().apply(&Paths::one_way([2], [0, 1]), Fault::Impair(late)).unwrap();
+    every_key::wait_until_whole(&cluster, 3, "late");
+    let mut told = [Told::default(); COUNTERS];
+    let mut connection = cluster.connect(2);
+    connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    for _ in 0..5 {
+        increment(&mut connection, &mut told, || {});
+    }
+    check(&cluster, 0, &told);
+    assert_eq!(info(&cluster, 0, "partitions_lost").as_deref(), Some("0"), "nobody was given up");
 }
 
 #[test]
