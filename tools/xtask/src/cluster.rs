@@ -18,8 +18,8 @@ mod publishing;
 
 use clap::{Args, ValueEnum};
 
-use crate::failure::{Context, Outcome};
-use crate::{prerequisites, shell, workspace};
+use crate::failure::Outcome;
+use crate::{measuring, prerequisites};
 
 use self::node::Binaries;
 
@@ -60,7 +60,9 @@ pub(crate) struct Figure {
 
 /// Measures and prints.
 pub(crate) fn run(options: &ClusterOptions) -> Outcome {
-    let binaries = prepare()?;
+    prerequisites::for_tests()?;
+    measuring::prepare("cluster", &[])?;
+    let binaries = Binaries::find()?;
     let mut figures = Vec::new();
     let wanted = |subject| options.only.is_empty() || options.only.contains(&subject);
     if wanted(Subject::Idle) {
@@ -81,30 +83,4 @@ pub(crate) fn run(options: &ClusterOptions) -> Outcome {
         println!("| {name} | {target} | {measured:.3} | {verdict} | {from} |");
     }
     Ok(())
-}
-
-fn prepare() -> Outcome<Binaries> {
-    prerequisites::for_tests()?;
-    let directories = workspace::root().join("target/cluster");
-    if directories.exists() {
-        std::fs::remove_dir_all(&directories).context("clearing the directories of the nodes")?;
-    }
-    let mut build = shell::cargo();
-    build.args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "mycorrhizal-cli",
-        "--package",
-        "pulse-bench",
-    ]);
-    shell::run(&mut build)?;
-    Binaries::find()
-}
-
-/// The middle one of several figures.
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }

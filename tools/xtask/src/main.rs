@@ -5,6 +5,7 @@ mod cluster;
 mod deny;
 mod failure;
 mod instructions;
+mod measuring;
 mod prerequisites;
 mod process;
 mod rivals;

@@ -19,7 +19,7 @@ mod target;
 use clap::Args;
 
 use crate::failure::{Context, Outcome};
-use crate::{prerequisites, shell, workspace};
+use crate::{measuring, prerequisites, workspace};
 
 use self::load::Load;
 use self::memory::MemoryRow;
@@ -77,7 +77,9 @@ const PIPELINES: &[usize] = &[1, 16, 64];
 /// Measures and writes the report.
 pub(crate) fn run(options: &RivalsOptions) -> Outcome {
     let options = options.settled();
-    let binaries = prepare()?;
+    prerequisites::for_rivals()?;
+    measuring::prepare("rivals", &["--package", "mycorrhizal-benches", "--bins"])?;
+    let binaries = Binaries::find()?;
     let rows = |settings: &[Setting]| measure(settings, &options, &binaries);
     let one_core = rows(&[Kind::Redis, Kind::Valkey, Kind::Floor, Kind::Ours].map(Setting::one_core))?;
     let two_cores = if options.one_core_only { Vec::new() } else { rows(&Setting::TWO_CORES)? };
@@ -94,26 +96,6 @@ pub(crate) fn run(options: &RivalsOptions) -> Outcome {
     println!("{}", target::summary(&measured));
     println!("written: benches/RESULTS.md");
     Ok(())
-}
-
-fn prepare() -> Outcome<Binaries> {
-    prerequisites::for_rivals()?;
-    let directories = workspace::root().join("target/rivals");
-    if directories.exists() {
-        std::fs::remove_dir_all(&directories).context("clearing the directories of the servers")?;
-    }
-    let mut build = shell::cargo();
-    build.args([
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "mycorrhizal-cli",
-        "--package",
-        "pulse-bench",
-    ]);
-    shell::run(build.args(["--package", "mycorrhizal-benches", "--bins"]))?;
-    Binaries::find()
 }
 
 /// Seconds of load before it is the next server's turn.

@@ -1,8 +1,9 @@
 //! What a GET costs that is asked of a node which does not own its key.
 
 use super::node::{self, Binaries, Node};
-use super::{ClusterOptions, Figure, load, median};
+use super::{ClusterOptions, Figure, load};
 use crate::failure::Outcome;
+use crate::measuring::median;
 
 /// CPU time of all nodes for one GET, in µs, when `asked` is asked.
 #[expect(clippy::cast_precision_loss, reason = "µs of minutes fit a double exactly")]

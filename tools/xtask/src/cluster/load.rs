@@ -3,18 +3,9 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
-
 use crate::failure::{Context, Failure, Outcome};
+use crate::measuring::Report;
 use crate::{shell, workspace};
-
-/// What a run reported. Latencies in µs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Report {
-    pub(super) operations: f64,
-    pub(super) p99_us: f64,
-    pub(super) max_us: f64,
-}
 
 fn command(bench: &Path, port: u16, arguments: &[&str], report: &Path) -> Command {
     let mut command = Command::new(bench);
@@ -27,7 +18,7 @@ fn command(bench: &Path, port: u16, arguments: &[&str], report: &Path) -> Comman
 pub(super) fn run(bench: &Path, port: u16, arguments: &[&str]) -> Outcome<Report> {
     let report = workspace::root().join("target/cluster/load.json");
     shell::read(&mut command(bench, port, arguments, &report))?;
-    read(&report)
+    Report::read(&report)
 }
 
 /// A load that goes on meanwhile.
@@ -48,22 +39,6 @@ impl Running {
     /// Waits for its end.
     pub(super) fn end(mut self) -> Outcome<Report> {
         self.0.wait().context("waiting for the load")?;
-        read(&workspace::root().join("target/cluster/meanwhile.json"))
+        Report::read(&workspace::root().join("target/cluster/meanwhile.json"))
     }
-}
-
-fn read(report: &Path) -> Outcome<Report> {
-    let text = std::fs::read_to_string(report).context("reading the load's report")?;
-    let failed = || Failure::Expectation(format!("the load failed, or its report is not understood: {text}"));
-    let report: Value = serde_json::from_str(&text).map_err(|_| failed())?;
-    let run = &report["runs"][0];
-    if run["errors"].as_u64() != Some(0) || run["unanswered"].as_u64() != Some(0) {
-        return Err(failed());
-    }
-    let latency = |name: &str| run["latency_us"][name].as_f64().ok_or_else(failed);
-    Ok(Report {
-        operations: run["operations"].as_f64().ok_or_else(failed)?,
-        p99_us: latency("p99")?,
-        max_us: latency("max")?,
-    })
 }

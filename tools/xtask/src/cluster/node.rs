@@ -1,14 +1,12 @@
 //! The nodes of a cluster under measurement.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use crate::failure::{Context, Failure, Outcome};
 use crate::process::Process;
-use crate::{prerequisites, shell, workspace};
+use crate::{measuring, prerequisites, workspace};
 
 /// How often it is looked whether something has come about.
 const LOOK: Duration = Duration::from_millis(20);
@@ -46,7 +44,7 @@ pub(super) fn start(name: &str, count: usize, binaries: &Binaries) -> Outcome<Ve
     std::fs::write(&key_file, "a key that only this measurement knows").context("writing a key")?;
     let (key_file, expect) = (key_file.display().to_string(), count.to_string());
     let start = |number: usize| {
-        let port = free_port()?;
+        let port = measuring::free_port()?;
         let (port_text, name) = (port.to_string(), directory.display().to_string());
         let node_name = format!("node-{number}");
         let mut arguments = vec!["--port", &port_text, "--core-ports", "0", "--cores", "0", "--dir", "data"];
@@ -65,14 +63,9 @@ pub(super) fn start(name: &str, count: usize, binaries: &Binaries) -> Outcome<Ve
 }
 
 impl Node {
-    /// What redis-cli prints for a command.
-    pub(super) fn ask(&self, words: &[&str]) -> Outcome<String> {
-        shell::read(Command::new("redis-cli").args(["-e", "-p", &self.port.to_string()]).args(words))
-    }
-
     /// A number of INFO.
     pub(super) fn info(&self, field: &str) -> Outcome<u64> {
-        let info = self.ask(&["INFO", "everything"])?;
+        let info = measuring::ask(self.port, &["INFO", "everything"])?;
         let value = info.lines().find_map(|line| line.trim().strip_prefix(field)?.strip_prefix(':'));
         let number = value.and_then(|value| value.parse().ok());
         number.ok_or_else(|| Failure::Expectation(format!("INFO has no number {field}")))
@@ -80,7 +73,7 @@ impl Node {
 
     /// Has everything that a node owns moved away, or lets it own something again.
     pub(super) fn order_drain(&self, name: &str, on: bool) -> Outcome {
-        self.ask(&["NODOSUM", "DRAIN", name, if on { "ON" } else { "OFF" }]).map(drop)
+        measuring::ask(self.port, &["NODOSUM", "DRAIN", name, if on { "ON" } else { "OFF" }]).map(drop)
     }
 
     /// Waits until this node owns so many partitions, and nothing moves.
@@ -89,11 +82,6 @@ impl Node {
             Ok(self.info("partitions_owned")? == partitions && self.info("partitions_moving")? == 0)
         })
     }
-}
-
-fn free_port() -> Outcome<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
-    Ok(listener.local_addr().context("looking for a free port")?.port())
 }
 
 /// Waits until `holds`.

@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::thread::{self, JoinHandle};
 
 use super::node::{self, Binaries};
-use super::{ClusterOptions, Figure, load, median};
+use super::{ClusterOptions, Figure, load};
 use crate::failure::{Context, Failure, Outcome};
+use crate::measuring::median;
 use crate::process::Process;
 use crate::workspace;
 

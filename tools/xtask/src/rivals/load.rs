@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
-
 use super::sample::Setting;
 use super::server::{Binaries, Server};
-use crate::failure::{Context, Failure, Outcome};
+use crate::failure::Outcome;
+use crate::measuring::Report;
 use crate::{shell, workspace};
 
 /// Connections of each load thread.
@@ -28,17 +27,6 @@ pub(super) struct Load<'a> {
     report: PathBuf,
 }
 
-/// What a run reported. Latencies in µs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LoadOutcome {
-    pub(super) operations: f64,
-    pub(super) per_second: f64,
-    pub(super) p50_us: f64,
-    pub(super) p99_us: f64,
-    pub(super) p999_us: f64,
-    pub(super) max_us: f64,
-}
-
 impl<'a> Load<'a> {
     /// A load as the setting has it.
     pub(super) fn new(server: &Server, setting: &Setting, keyspace: u64, binaries: &'a Binaries) -> Self {
@@ -55,7 +43,7 @@ impl<'a> Load<'a> {
     }
 
     /// Sets every key once.
-    pub(super) fn fill(&self) -> Outcome<LoadOutcome> {
+    pub(super) fn fill(&self) -> Outcome<Report> {
         let requests = self.keyspace.to_string();
         self.measure(
             &["--mix", "set:1", "--dist", "sequential", "--requests", &requests, "--pipeline", "16"],
@@ -64,12 +52,12 @@ impl<'a> Load<'a> {
     }
 
     /// GET and SET together for so long.
-    pub(super) fn run(&self, pipeline: usize, seconds: f64) -> Outcome<LoadOutcome> {
+    pub(super) fn run(&self, pipeline: usize, seconds: f64) -> Outcome<Report> {
         let (pipeline, seconds) = (pipeline.to_string(), seconds.to_string());
         self.measure(&["--mix", "get:1,set:1", "--duration", &seconds, "--pipeline", &pipeline], CONNECTIONS)
     }
 
-    fn measure(&self, arguments: &[&str], connections: usize) -> Outcome<LoadOutcome> {
+    fn measure(&self, arguments: &[&str], connections: usize) -> Outcome<Report> {
         let mut command = Command::new(self.bench);
         command.args(["--port", &self.port.to_string(), "--keyspace", &self.keyspace.to_string()]);
         let threads = self.cores.split(',').count();
@@ -81,27 +69,6 @@ impl<'a> Load<'a> {
             command.arg("--cluster");
         }
         shell::read(&mut command)?;
-        let text = std::fs::read_to_string(&self.report).context("reading the load's report")?;
-        outcome(&text).ok_or_else(|| {
-            Failure::Expectation(format!("the load failed or its report is not understood: {text}"))
-        })
+        Report::read(&self.report)
     }
-}
-
-/// Reads the report; none if operations failed, for then nothing is worth comparing.
-fn outcome(report: &str) -> Option<LoadOutcome> {
-    let report: Value = serde_json::from_str(report).ok()?;
-    let run = &report["runs"][0];
-    if run["errors"].as_u64()? != 0 || run["unanswered"].as_u64()? != 0 {
-        return None;
-    }
-    let latency = |name: &str| run["latency_us"][name].as_f64();
-    Some(LoadOutcome {
-        operations: run["operations"].as_f64()?,
-        per_second: run["operations_per_second"].as_f64()?,
-        p50_us: latency("p50")?,
-        p99_us: latency("p99")?,
-        p999_us: latency("p99_9")?,
-        max_us: latency("max")?,
-    })
 }

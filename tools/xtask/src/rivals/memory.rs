@@ -1,14 +1,12 @@
 //! Memory: what a key costs beside its bytes, in resident memory and by the daemon's own accounting, and the longest
 //! stall while the keys came.
 
-use std::process::Command;
-
 use super::RivalsOptions;
 use super::load::{ENTRY_BYTES, Load};
-use super::sample::{Setting, median};
+use super::sample::Setting;
 use super::server::{Binaries, Kind, Server};
 use crate::failure::{Failure, Outcome};
-use crate::shell;
+use crate::measuring::{self, median};
 
 /// One server full of keys.
 #[derive(Debug, Clone)]
@@ -52,11 +50,12 @@ fn fill(kind: Kind, keys: u64, binaries: &Binaries) -> Outcome<MemoryRow> {
     let empty = server.process().resident_bytes()?;
     let load = Load::new(&server, &setting, keys, binaries).fill()?;
     let grown = server.process().resident_bytes()?.saturating_sub(empty);
-    let found = ask(&server, &["DBSIZE"])?;
+    let found = measuring::ask(server.port(), &["DBSIZE"])?;
     if found.trim() != keys.to_string() {
         return Err(Failure::Expectation(format!("{} holds {found} keys, not {keys}", setting.name)));
     }
-    let dataset = dataset_bytes(&ask(&server, &["MEMORY", "STATS"])?).filter(|_| kind == Kind::Ours);
+    let dataset =
+        dataset_bytes(&measuring::ask(server.port(), &["MEMORY", "STATS"])?).filter(|_| kind == Kind::Ours);
     let row = MemoryRow {
         name: setting.name,
         kind,
@@ -72,10 +71,6 @@ fn fill(kind: Kind, keys: u64, binaries: &Binaries) -> Outcome<MemoryRow> {
         row.name, row.resident_per_key
     );
     Ok(row)
-}
-
-fn ask(server: &Server, words: &[&str]) -> Outcome<String> {
-    shell::read(Command::new("redis-cli").args(["-e", "-p", &server.port().to_string()]).args(words))
 }
 
 /// redis-cli prints name and value on lines of their own.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::load::LoadOutcome;
 use super::server::Kind;
+use crate::measuring::{Report, median};
 
 /// What two cores are compared with.
 pub(super) const ONE_SHARED_CORE: &str = "one core";
@@ -60,11 +60,10 @@ impl Sample {
     /// What the slices of one run come to: the server's CPU time in all of them, in µs, by all that was answered;
     /// the longest wait of all; the medians of the rest.
     #[expect(clippy::cast_precision_loss, reason = "microseconds of a run of minutes fit a double exactly")]
-    pub(super) fn of_slices(slices: &[(LoadOutcome, u64)]) -> Self {
+    pub(super) fn of_slices(slices: &[(Report, u64)]) -> Self {
         let cpu_us: u64 = slices.iter().map(|(_, cpu_us)| cpu_us).sum();
         let operations: f64 = slices.iter().map(|(outcome, _)| outcome.operations).sum();
-        let middle =
-            |figure: fn(&LoadOutcome) -> f64| median(slices.iter().map(|(outcome, _)| figure(outcome)));
+        let middle = |figure: fn(&Report) -> f64| median(slices.iter().map(|(outcome, _)| figure(outcome)));
         Sample {
             per_second: middle(|outcome| outcome.per_second),
             cpu_us: cpu_us as f64 / operations,
@@ -74,13 +73,6 @@ impl Sample {
             max_us: slices.iter().map(|(outcome, _)| outcome.max_us).fold(0.0, f64::max),
         }
     }
-}
-
-/// The middle one of some figures.
-pub(super) fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 impl fmt::Display for Sample {
@@ -130,7 +122,7 @@ mod tests {
     fn slices_are_weighed_by_what_was_answered() {
         let slice = |operations, max_us, cpu_us| {
             let outcome =
-                LoadOutcome { operations, per_second: 1.0, p50_us: 1.0, p99_us: 1.0, p999_us: 1.0, max_us };
+                Report { operations, per_second: 1.0, p50_us: 1.0, p99_us: 1.0, p999_us: 1.0, max_us };
             (outcome, cpu_us)
         };
         let sample = Sample::of_slices(&[slice(10.0, 3.0, 20), slice(30.0, 9.0, 20)]);

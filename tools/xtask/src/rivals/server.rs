@@ -1,6 +1,6 @@
 //! The servers that are compared, and how each is started.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::sample::Setting;
-use crate::failure::{Context, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::process::Process;
-use crate::{prerequisites, workspace};
+use crate::{measuring, prerequisites, workspace};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Server {
     /// Starts one on the setting's cores and waits until it listens.
     pub(super) fn start(setting: &Setting, binaries: &Binaries) -> Outcome<Self> {
         let (kind, cores) = (setting.kind, setting.cores);
-        let port = free_port()?;
+        let port = measuring::free_port()?;
         let directory = workspace::root().join(format!("target/rivals/{kind:?}-{port}").to_lowercase());
         let own = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         let port_text = port.to_string();
@@ -114,11 +114,6 @@ impl Server {
         }
         Err(Failure::Expectation(format!("nobody listens on port {}", self.port)))
     }
-}
-
-fn free_port() -> Outcome<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
-    Ok(listener.local_addr().context("looking for a free port")?.port())
 }
 
 /// The ready file appears when clients are served, which may be a moment after the port is open.
