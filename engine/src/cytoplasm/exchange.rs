@@ -67,6 +67,17 @@ pub(crate) struct Dispatch<P> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MessageId(pub(crate) u64);
 
+impl MessageId {
+    /// The `count`th message, kept under `key`, which another has after it.
+    fn new(count: u32, key: usize) -> Self {
+        Self(u64::from(count) << 32 | key as u64)
+    }
+
+    fn key(self) -> usize {
+        usize::try_from(self.0 & u64::from(u32::MAX)).expect("a key was made from a number of this size")
+    }
+}
+
 /// What the receiver says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -146,7 +157,7 @@ impl<P: Copy + Ord, R> Exchange<P, R> {
         }
         self.count = self.count.wrapping_add(1);
         let entry = self.pending.vacant_entry();
-        let id = MessageId(u64::from(self.count) << 32 | entry.key() as u64);
+        let id = MessageId::new(self.count, entry.key());
         entry.insert(Pending {
             id,
             to: dispatch.to,
@@ -221,17 +232,14 @@ impl<P: Copy + Ord, R> Exchange<P, R> {
     }
 
     fn find(&mut self, id: MessageId) -> Option<&mut Pending<P, R>> {
-        let key = usize::try_from(id.0 & u64::from(u32::MAX)).ok()?;
-        self.pending.get_mut(key).filter(|pending| pending.id == id)
+        self.pending.get_mut(id.key()).filter(|pending| pending.id == id)
     }
 
     fn settle(&mut self, id: MessageId, outcome: Outcome, out: &mut Vec<Effect<P, R>>) {
         if self.find(id).is_none() {
             return;
         }
-        let key =
-            usize::try_from(id.0 & u64::from(u32::MAX)).expect("a key was made from a number of this size");
-        let pending = self.pending.remove(key);
+        let pending = self.pending.remove(id.key());
         if let Some(deadline) = pending.deadline {
             self.deadlines.remove(&(deadline, id));
         }
@@ -248,8 +256,7 @@ impl<P: Copy + Ord, R> Exchange<P, R> {
     fn post(&mut self, key: &(P, String), out: &mut Vec<Effect<P, R>>) {
         let Some(flow) = self.flows.get_mut(key) else { return };
         while let Some((id, next)) = flow.waiting.front() {
-            let at = usize::try_from(id.0 & u64::from(u32::MAX)).unwrap_or(usize::MAX);
-            let pending = self.pending.get_mut(at).filter(|pending| pending.id == *id);
+            let pending = self.pending.get_mut(id.key()).filter(|pending| pending.id == *id);
             let Some(pending) = pending else {
                 // Its time was over while it waited.
                 flow.waiting.pop_front();

@@ -115,15 +115,13 @@ impl Core {
         }
         self.announced.borrow_mut().under_way = true;
         let core = Rc::clone(self);
-        self.ring.note_wake();
-        glommio::spawn_local(async move {
+        self.spawn(async move {
             for change in forgotten {
                 if let Err(error) = core.change(change).await {
                     tracing::warn!(%error, "what this node has announced was not announced again");
                 }
             }
             core.announced.borrow_mut().under_way = false;
-        })
-        .detach();
+        });
     }
 }

@@ -224,6 +224,12 @@ impl Core {
         self.next_holder.get()
     }
 
+    /// Begins a task of this core, which polls it at once, and keeps the core from parking over it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.ring.note_wake();
+        glommio::spawn_local(task).detach();
+    }
+
     /// Wakes a task of this core, and keeps the core from parking over it.
     pub(crate) fn wake(&self, waker: Option<Waker>) {
         if let Some(waker) = waker {

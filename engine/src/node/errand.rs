@@ -33,12 +33,10 @@ impl Node {
         let (sender, receiver) = oneshot::channel();
         let call: Call = Box::new(move |core: &Rc<Core>| {
             let task = work(Rc::clone(core));
-            core.ring.note_wake();
-            glommio::spawn_local(async move {
+            core.spawn(async move {
                 // Whoever asked may have gone meanwhile; what was to be done has been done all the same.
                 drop(sender.send(task.await));
-            })
-            .detach();
+            });
         });
         let post = &self.posts[core.index()];
         post.calls.send(call).await.map_err(|_| Unanswered::NotBegun)?;
@@ -53,8 +51,7 @@ impl Node {
     {
         let done = self.reach(CoreId(0)).call(Box::new(move |core: &Rc<Core>| {
             let task = work(Rc::clone(core));
-            core.ring.note_wake();
-            glommio::spawn_local(task).detach();
+            core.spawn(task);
         }));
         if !done && !self.is_stopping() {
             tracing::warn!("a core is too busy for what was to be done on it");

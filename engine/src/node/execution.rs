@@ -195,13 +195,11 @@ impl Core {
         let args: Vec<&[u8]> = args.iter().collect();
         encode_command(&mut encoded, &args);
         let (core, request) = (Rc::clone(self), *request);
-        self.ring.note_wake();
-        glommio::spawn_local(async move {
+        self.spawn(async move {
             let reply = run_as(&core, port, request.context, &encoded).await;
             let reply = if request.manner == Manner::Part { part_of(request.row, &reply) } else { &reply };
             core.reply_to(from, request.ticket, reply);
-        })
-        .detach();
+        });
     }
 
     /// Answers a request of a core, maybe this one.

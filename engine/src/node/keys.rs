@@ -137,8 +137,7 @@ impl Core {
         }
         if !keys.lacks(plan).is_empty() && !keys.asking.replace(true) {
             let core = Rc::clone(self);
-            self.ring.note_wake();
-            glommio::spawn_local(async move { core.ask_for_keys().await }).detach();
+            self.spawn(async move { core.ask_for_keys().await });
         }
     }
 
@@ -244,17 +243,15 @@ impl Core {
     /// What this node holds, once all of its cores hold it.
     pub(crate) async fn held_keys(self: &Rc<Self>) -> Held {
         self.call_later(CoreId(0), |first: &Rc<Self>, answerer| {
-            let first = Rc::clone(first);
-            first.ring.note_wake();
-            glommio::spawn_local(async move {
-                let keys = first.keys.as_ref();
+            let core = Rc::clone(first);
+            first.spawn(async move {
+                let keys = core.keys.as_ref();
                 let held = keys.map(|keys| keys.secrets.borrow().ids().collect()).unwrap_or_default();
-                let others: Vec<CoreId> = first.node.cores().filter(|core| *core != first.id).collect();
+                let others: Vec<CoreId> = core.node.cores().filter(|id| *id != core.id).collect();
                 // Calls between two cores keep their order: those that brought the keys have run when this one has.
-                first.call_all(&others, |_| ()).await;
-                answerer.answer(&first, held);
-            })
-            .detach();
+                core.call_all(&others, |_| ()).await;
+                answerer.answer(&core, held);
+            });
         })
         .await
     }

@@ -201,8 +201,7 @@ impl Core {
         self.outboxes.borrow_mut().put_back(peer);
         self.on_peer_up(peer);
         let core = Rc::clone(self);
-        self.ring.note_wake();
-        glommio::spawn_local(async move { core.receive(wire, generation, receiver).await }).detach();
+        self.spawn(async move { core.receive(wire, generation, receiver).await });
     }
 
     /// A link has ended.

@@ -38,8 +38,7 @@ impl Core {
         }
         wire.state.replace(State::Waiting);
         let (core, wire) = (Rc::clone(self), Rc::clone(wire));
-        self.ring.note_wake();
-        glommio::spawn_local(async move {
+        self.spawn(async move {
             if let Some(at) = wire.not_before.get() {
                 core.ring.sleep_until(at).await;
             }
@@ -51,8 +50,7 @@ impl Core {
                 Ok(made) => core.on_link(wire.peer, Side::Dialled, made),
                 Err(error) => core.on_dial_failed(&wire, &error),
             }
-        })
-        .detach();
+        });
     }
 
     async fn establish_to(&self, peer: PeerId) -> Result<Established, LinkError> {
@@ -83,8 +81,7 @@ impl Core {
     /// its id. The other sees which by the hello, as this node sees by the other's.
     pub(crate) fn call_on_twin(self: &Rc<Self>, address: SocketAddr) {
         let core = Rc::clone(self);
-        self.ring.note_wake();
-        glommio::spawn_local(async move {
+        self.spawn(async move {
             let Some(cluster) = &core.node.cluster else { return };
             let twin = HandshakeError::PeerHasOurId { node: core.node.id };
             match core.dial_at(cluster, address, core.node.id).await {
@@ -99,8 +96,7 @@ impl Core {
                 }
                 Ok(_) => {}
             }
-        })
-        .detach();
+        });
     }
 
     fn on_dial_failed(self: &Rc<Self>, wire: &Rc<Wire>, error: &LinkError) {
