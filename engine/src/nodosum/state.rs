@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 pub use catalogue::{Catalogue, NAME_BYTES_MAX, Policy, SEPTA_MAX, Septum, SeptumError, SeptumId};
 pub use command::{Command, Outcome, Refusal, Request, RequestId};
 pub use lease::{
-    Candidate, Grant, Lease, LeaseClass, LeaseError, LeaseKind, LeaseName, LeaseStanding, Leases, Token,
-    rendezvous,
+    Candidate, Grant, Lease, LeaseClass, LeaseError, LeaseKind, LeaseName, LeaseStanding, Leases, RESERVED,
+    Token, rendezvous,
 };
 pub use map::{MapChange, Ownership, PartitionId, PartitionMap, StaleChange};
 pub use member::{CoreAddress, Member, Presence, Session, Standing};
