@@ -10,6 +10,7 @@
 
 mod entering;
 mod formation;
+mod hold;
 mod host;
 mod leading;
 mod living;
@@ -28,6 +29,7 @@ use mycorrhizal_net::identity::{ClusterId, NodeId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use entering::LISTEN;
+pub use hold::Hold;
 pub use sessions::{GIVEN_UP, SESSION};
 pub use tenure::{MARGIN, Tenure};
 
