@@ -8,6 +8,7 @@
 //! [`Service`] is the way in: cheap to clone, for any thread and any executor. The thread runs tokio, and nothing of the
 //! data plane waits for it.
 
+mod campaign;
 mod entering;
 mod formation;
 mod hold;
@@ -15,6 +16,7 @@ mod host;
 mod leading;
 mod living;
 mod proposal;
+mod rebalance;
 mod sessions;
 mod tenure;
 
