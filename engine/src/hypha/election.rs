@@ -74,7 +74,7 @@ impl Election {
     /// Waits until this program is elected, as long as it takes. Dropped before, the candidacy ends.
     ///
     /// # Errors
-    /// The node stops, or the name cannot be one.
+    /// The node stops, or the name begins with `mycel.`: those are reserved.
     pub async fn campaign(&self) -> Result<Leadership, ProposeError> {
         lease::acquire(&self.node, LeaseKind::Election, &self.name).await.map(Leadership)
     }

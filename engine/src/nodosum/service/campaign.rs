@@ -29,19 +29,25 @@ impl Host {
                 Step::Lead => {
                     let (name, candidate, now) = (campaign.name(), campaign.candidate(), clock::since_boot());
                     if let Some(hold) = Hold::of(name, candidate, &state, Some(&self.tenure), now) {
-                        let token = hold.token();
-                        tracing::info!(election, token = token.0, "this node leads a subsystem");
-                        tokio::select! {
-                            () = work(&self, token) => {}
-                            () = self.lead_over(&campaign, &hold) => {}
-                        }
-                        tracing::info!(election, token = token.0, "this node leads a subsystem no more");
+                        self.work_while_held(&campaign, &hold, &work).await;
                     }
                 }
             }
             // A change of the state may make the next step due; without one, time may.
             drop(tokio::time::timeout(LOOK, applied.changed()).await);
         }
+    }
+
+    async fn work_while_held(&self, campaign: &Campaign, hold: &Hold, work: &impl AsyncFn(&Self, Token)) {
+        let (election, token) = (&campaign.name().name, hold.token());
+        tracing::info!(election, token = token.0, "this node leads a subsystem");
+        tokio::select! {
+            // In this order: after a pause of the process the lead is looked at before the work.
+            biased;
+            () = self.lead_over(campaign, hold) => {}
+            () = work(self, token) => {}
+        }
+        tracing::info!(election, token = token.0, "this node leads a subsystem no more");
     }
 
     /// Waits until the lead is lost, or to be given up.

@@ -12,8 +12,8 @@ use crate::clock;
 use crate::nodosum::planner;
 use crate::nodosum::rpc::{Bytes, CallFailed};
 use crate::nodosum::state::{
-    Candidate, ClusterState, CoreAddress, Grant, LeaseKind, MapChange, Ownership, Presence, Session,
-    Standing, rendezvous,
+    Candidate, ClusterState, CoreAddress, Grant, LeaseKind, LeaseName, MapChange, Ownership, Presence,
+    Session, Standing, rendezvous,
 };
 
 /// How long a test waits for what must come.
@@ -338,18 +338,12 @@ fn the_planner_is_where_rendezvous_hashing_puts_it() {
     let mut rising = [1, 2, 3];
     rising.sort_by_key(|number| rendezvous(planner::ELECTION, id(*number)));
     let [low, middle, high] = rising;
-    let mut lab = Lab::new(1);
-    for number in rising {
-        lab.start(number);
-        lab.wait(number, "the lead", |state| plans(state, number));
-    }
-    lab.wait_members(&rising);
-    let mut status = lab.service(low).status();
-    lab.runtime.block_on(async {
-        let three = status.wait_for(|status| status.voters.len() == 3);
-        tokio::time::timeout(PATIENCE, three).await.expect("three voters in time").unwrap();
+    let mut lab = Lab::with(3, &rising);
+    lab.wait(low, "the planner", |state| plans(state, high));
+    lab.wait(low, "the others", |state| {
+        let name = LeaseName::election(planner::ELECTION);
+        state.leases().find(&name).is_some_and(|lease| lease.queue.len() == 2)
     });
-
     let token = planning(&lab.service(low).applied().borrow().state).unwrap().token;
     lab.kill(high);
     lab.wait(low, "the next planner", |state| {
