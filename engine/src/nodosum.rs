@@ -8,8 +8,8 @@
 //! ```
 //!
 //! [`membership`], [`state`], [`planner`], [`subsystem`], [`digest`] and [`routing`] are machines: time, randomness and input
-//! are arguments, and the node and the simulator run the same code. What needs time in the state (leases that run out, members that fall
-//! silent) is decided by the consensus leader and reaches the state as a command.
+//! are arguments, and the node and the simulator run the same code. What needs time in the state (leases that run out,
+//! members that fall silent) is decided by the consensus leader and reaches the state as a command.
 
 pub mod consensus;
 pub mod digest;

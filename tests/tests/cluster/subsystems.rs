@@ -5,14 +5,15 @@ use std::fs;
 use mycorrhizal::NodeId;
 use mycorrhizal::nodosum::planner::ELECTION;
 use mycorrhizal::nodosum::state::rendezvous;
-use mycorrhizal_tests::cluster::Cluster;
+use mycorrhizal_tests::clock;
+use mycorrhizal_tests::cluster::{Cluster, PATIENCE};
 use mycorrhizal_tests::server::Server as _;
 
 use crate::disk::SmallDisk;
 
 /// Who plans, by node id, and the fencing token.
-fn planner(cluster: &Cluster, asked: usize) -> Option<(NodeId, i64)> {
-    let info = cluster.nodes[asked].connect().say(&format!("ELECTION INFO {ELECTION}")).to_string();
+fn planner(cluster: &Cluster) -> Option<(NodeId, i64)> {
+    let info = cluster.nodes[0].connect().say(&format!("ELECTION INFO {ELECTION}")).to_string();
     let after = |field: &str| info.split(&format!("{field}, ")).nth(1);
     let token = after("token")?.split([',', ']']).next()?.parse().ok()?;
     Some((after("node")?.get(..40)?.parse().ok()?, token))
@@ -30,9 +31,13 @@ fn draw(cluster: &Cluster, nodes: usize) -> Vec<(usize, NodeId)> {
     drawn
 }
 
+/// Waits until a node plans; returns its fencing token.
 fn wait_for_planner(cluster: &Cluster, id: NodeId) -> i64 {
-    cluster.wait("the planner", |cluster| planner(cluster, 0).is_some_and(|(planner, _)| planner == id));
-    planner(cluster, 0).unwrap().1
+    let plans = || planner(cluster).filter(|(planner, _)| *planner == id);
+    let Some((_, token)) = clock::wait_at_most(PATIENCE, plans) else {
+        panic!("{id} does not plan, but {:?}", planner(cluster))
+    };
+    token
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn who_cannot_write_down_what_is_decided_leaves_planning_to_others() {
         for change in ["SEPTUM CREATE carts", "SEPTUM DROP carts"] {
             cluster.nodes[0].connect().say(change);
         }
-        planner(cluster, 0).is_some_and(|(planner, _)| planner == order[1].1)
+        planner(cluster).is_some_and(|(planner, _)| planner == order[1].1)
     });
     disk.clear();
     wait_for_planner(&cluster, order[2].1);
@@ -110,9 +115,8 @@ fn names_of_subsystems_are_reserved() {
             "{ask}"
         );
     }
-    cluster.wait("a planner", |cluster| planner(cluster, 0).is_some());
-    let token = planner(&cluster, 0).unwrap().1;
+    let granted = clock::wait_for("a planner", || planner(&cluster));
     assert_eq!(connection.say("ELECTION RESIGN mycel.rebalance").as_integer(), 0);
     assert!(connection.say("ELECTION LIST").to_string().contains("mycel.rebalance"));
-    assert_eq!(planner(&cluster, 0).unwrap().1, token);
+    assert_eq!(planner(&cluster), Some(granted));
 }
