@@ -11,11 +11,11 @@ use mycorrhizal_tests::server::Server as _;
 use mycorrhizal_tests::wire::Reply;
 
 /// A file system in memory of so many bytes. Unmounted when it is dropped.
-pub(crate) struct SmallDisk(PathBuf);
+struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// Mounts it; `None`, with a sentence, where that cannot be.
-    pub(crate) fn mount(at: &Path, megabytes: usize) -> Option<Self> {
+    fn mount(at: &Path, megabytes: usize) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let size = format!("size={megabytes}m");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
@@ -29,7 +29,7 @@ impl SmallDisk {
     }
 
     /// Fills it to the last byte.
-    pub(crate) fn fill(&self) {
+    fn fill(&self) {
         let mut file = File::options().create(true).append(true).open(self.0.join("filler")).unwrap();
         for bytes in [64 << 10, 4096, 512, 1] {
             while file.write_all(&vec![7; bytes]).is_ok() {}
@@ -37,7 +37,7 @@ impl SmallDisk {
     }
 
     /// Makes room again.
-    pub(crate) fn clear(&self) {
+    fn clear(&self) {
         fs::remove_file(self.0.join("filler")).unwrap();
     }
 }
