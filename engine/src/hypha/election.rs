@@ -10,7 +10,7 @@ use super::lease::{self, holding};
 use super::watch::Watch;
 use crate::node::shared::Node;
 use crate::nodosum::service::ProposeError;
-use crate::nodosum::state::{ClusterState, LeaseClass, LeaseKind, LeaseName};
+use crate::nodosum::state::{ClusterState, LeaseKind};
 
 /// A named election. Cheap to clone; for any thread and any executor.
 ///
@@ -74,7 +74,7 @@ impl Election {
     /// Waits until this program is elected, as long as it takes. Dropped before, the candidacy ends.
     ///
     /// # Errors
-    /// The node stops, or the name cannot be one.
+    /// The node stops, or the name begins with `mycel.`: those are reserved.
     pub async fn campaign(&self) -> Result<Leadership, ProposeError> {
         lease::acquire(&self.node, LeaseKind::Election, &self.name).await.map(Leadership)
     }
@@ -103,8 +103,7 @@ impl Election {
 }
 
 fn leader(state: &ClusterState, name: &str) -> Option<Leader> {
-    let name = LeaseName { class: LeaseClass::Election, name: name.to_owned() };
-    let grant = state.leases().find(&name)?.leader()?;
+    let grant = state.leases().leader(name)?;
     let node = grant.candidate.session.node;
     let node_name = state.member(node).map_or_else(String::new, |member| member.name.clone());
     Some(Leader { node, node_name, token: grant.token.0 })

@@ -20,10 +20,8 @@ use super::watch::StateWatch;
 use crate::clock;
 use crate::node::shared::Node;
 use crate::node::{Core, CoreId, Unanswered};
-use crate::nodosum::service::ProposeError;
-use crate::nodosum::state::{
-    Candidate, ClusterState, Command, Grant, LeaseKind, LeaseName, LeaseStanding, Refusal, Token,
-};
+use crate::nodosum::service::{Hold, ProposeError};
+use crate::nodosum::state::{Candidate, ClusterState, Command, LeaseKind, LeaseName, LeaseStanding, Refusal};
 
 /// The pause before what could not be decided is tried again.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -71,28 +69,18 @@ async fn give_up(core: Rc<Core>, release: Command) {
 /// A lease that this program holds.
 pub(super) struct Held {
     claim: Claim,
-    token: Token,
-    /// How often the node's tenure had run out when this was granted.
-    lapses: u64,
+    hold: Hold,
 }
 
 impl Held {
     pub(super) fn token(&self) -> u64 {
-        self.token.0
+        self.hold.token().0
     }
 
     /// Whether it is held at this moment, by the node's clock.
     pub(super) fn is_held(&self) -> bool {
-        let granted =
-            Some(LeaseStanding::Granted(Grant { candidate: self.claim.candidate, token: self.token }));
         let node = &self.claim.node;
-        self.claim.standing(&node.state()) == granted && !node.is_stopping() && self.has_tenure()
-    }
-
-    fn has_tenure(&self) -> bool {
-        let Some(cluster) = &self.claim.node.cluster else { return true };
-        // In this order: one that began anew has counted its end before.
-        cluster.tenure.holds(clock::since_boot()) && cluster.tenure.lapses() == self.lapses
+        !node.is_stopping() && self.hold.is_held(&node.state(), node.tenure(), clock::since_boot())
     }
 
     /// Waits until it is lost.
@@ -157,27 +145,24 @@ pub(super) async fn acquire(node: &Arc<Node>, kind: LeaseKind, name: &str) -> Re
             Err(error) => return Err(error),
         };
         loop {
-            let lapses = node.cluster.as_ref().map_or(0, |cluster| cluster.tenure.lapses());
-            let state = states.state();
-            let acts = node.may_act(state.version());
-            match claim.standing(&state) {
-                Some(LeaseStanding::Granted(grant)) if acts => {
-                    return Ok(Held { claim, token: grant.token, lapses });
+            let (state, now) = (states.state(), clock::since_boot());
+            if let Some(hold) = Hold::of(&claim.name, claim.candidate, &state, node.tenure(), now) {
+                return Ok(Held { claim, hold });
+            }
+            let standing = claim.standing(&state);
+            let changed = async { states.changed().await.map_err(|_| ProposeError::Stopping) };
+            match standing {
+                Some(LeaseStanding::Waiting) => changed.await?,
+                Some(LeaseStanding::Granted(_)) => {
+                    // That the node may act again is no change of the state.
+                    let pause = async {
+                        Timer::after(AGAIN).await;
+                        Ok(())
+                    };
+                    or(changed, pause).await?;
                 }
-                Some(LeaseStanding::Waiting | LeaseStanding::Granted(_)) => {}
                 // The leader did not hear this node for a while, and the candidacy has ended.
                 None => break,
-            }
-            let changed = async { states.changed().await.map_err(|_| ProposeError::Stopping) };
-            if acts {
-                changed.await?;
-            } else {
-                // That the node may act again is no change of the state.
-                let pause = async {
-                    Timer::after(AGAIN).await;
-                    Ok(())
-                };
-                or(changed, pause).await?;
             }
         }
     }

@@ -56,7 +56,7 @@ impl Lock {
     /// Waits for the lock, as long as it takes, in the order of asking. Dropped before, the place in the queue is given up.
     ///
     /// # Errors
-    /// The node stops, or the name cannot be one.
+    /// The node stops, or the name begins with `mycel.`: those are reserved.
     pub async fn acquire(&self) -> Result<LockGuard, ProposeError> {
         lease::acquire(&self.node, LeaseKind::Lock, &self.name).await.map(LockGuard)
     }

@@ -56,7 +56,8 @@ impl Semaphore {
     /// Waits for a permit, as long as it takes, in the order of asking. Dropped before, the place in the queue is given up.
     ///
     /// # Errors
-    /// The node stops, or the name is in use with another number of permits, or that number is 0.
+    /// The node stops, or the name is in use with another number of permits, or that number is 0, or the name begins with
+    /// `mycel.`: those are reserved.
     pub async fn acquire(&self) -> Result<Permit, ProposeError> {
         lease::acquire(&self.node, self.kind(), &self.name).await.map(Permit)
     }

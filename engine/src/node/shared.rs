@@ -17,6 +17,7 @@ use super::settings::Settings;
 use crate::clock;
 use crate::command::table::Row;
 use crate::mycel::Hasher;
+use crate::nodosum::service::Tenure;
 use crate::nodosum::state::{ClusterState, FIRST_INCARNATION, Session};
 
 /// Where clients reach a node.
@@ -140,10 +141,14 @@ impl Node {
         Session { node: self.id, incarnation }
     }
 
+    /// Until when the node may act; forever if it belongs to no cluster.
+    pub(crate) fn tenure(&self) -> Option<&Tenure> {
+        self.cluster.as_ref().map(|cluster| &*cluster.tenure)
+    }
+
     /// Whether the node may act at this moment as what `version` of the state takes it for.
     pub(crate) fn may_act(&self, version: u64) -> bool {
-        let Some(cluster) = &self.cluster else { return true };
-        cluster.tenure.holds_for(clock::since_boot(), version)
+        self.tenure().is_none_or(|tenure| tenure.holds_for(clock::since_boot(), version))
     }
 
     /// The state of the cluster, now and as it changes; a change may also mean that the node stops.

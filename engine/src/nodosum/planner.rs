@@ -12,6 +12,9 @@ use mycorrhizal_net::identity::NodeId;
 use super::state::{CoreAddress, MapChange, Member, Ownership, PartitionMap, Presence};
 use crate::mycel::PARTITIONS;
 
+/// The election of the one who plans. Without the fencing token of that, nothing that is planned changes the map.
+pub const ELECTION: &str = "mycel.rebalance";
+
 /// Moves that one core sends, and that one core receives, at a time.
 const MOVES_PER_CORE: usize = 4;
 

@@ -8,12 +8,15 @@
 //! [`Service`] is the way in: cheap to clone, for any thread and any executor. The thread runs tokio, and nothing of the
 //! data plane waits for it.
 
+mod campaign;
 mod entering;
 mod formation;
+mod hold;
 mod host;
 mod leading;
 mod living;
 mod proposal;
+mod rebalance;
 mod sessions;
 mod tenure;
 
@@ -28,6 +31,7 @@ use mycorrhizal_net::identity::{ClusterId, NodeId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use entering::LISTEN;
+pub use hold::Hold;
 pub use sessions::{GIVEN_UP, SESSION};
 pub use tenure::{MARGIN, Tenure};
 

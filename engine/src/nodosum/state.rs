@@ -16,11 +16,12 @@ use std::collections::{BTreeMap, VecDeque};
 use mycorrhizal_net::identity::{ClusterId, Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
 
+use super::planner;
 pub use catalogue::{Catalogue, NAME_BYTES_MAX, Policy, SEPTA_MAX, Septum, SeptumError, SeptumId};
 pub use command::{Command, Outcome, Refusal, Request, RequestId};
 pub use lease::{
-    Candidate, Grant, Lease, LeaseClass, LeaseError, LeaseKind, LeaseName, LeaseStanding, Leases, Token,
-    rendezvous,
+    Candidate, Grant, Lease, LeaseClass, LeaseError, LeaseKind, LeaseName, LeaseStanding, Leases, RESERVED,
+    Token, rendezvous,
 };
 pub use map::{MapChange, Ownership, PartitionId, PartitionMap, StaleChange};
 pub use member::{CoreAddress, Member, Presence, Session, Standing};
@@ -178,7 +179,14 @@ impl ClusterState {
             }
             Command::Appear { session, presence } => self.appear(*session, *presence)?,
             Command::Leave(node) => self.leave(*node)?,
+            Command::Map(changes) if changes.iter().any(MapChange::is_planned) => {
+                return Err(Refusal::PeerNotLeading { election: planner::ELECTION.to_owned() });
+            }
             Command::Map(changes) => self.change_map(changes),
+            Command::Rebalance { token, changes } => {
+                self.check_lead(planner::ELECTION, *token)?;
+                self.change_map(changes);
+            }
             Command::Ask { name, kind, candidate } => {
                 self.check_session(candidate.session)?;
                 self.leases.ask(name, *kind, *candidate)?;
@@ -218,7 +226,7 @@ impl ClusterState {
         self.cluster = Some(cluster);
         self.members = members.iter().map(|member| (member.id, member.clone())).collect();
         self.catalogue = Catalogue::new(databases);
-        self.map.deal(&super::planner::shares(self.members.values()));
+        self.map.deal(&planner::shares(self.members.values()));
         Ok(())
     }
 
@@ -311,6 +319,12 @@ impl ClusterState {
         self.leases.end_session(session);
         self.registry.end_session(session);
         self.outcomes.retain(|kept, _| kept.node != session.node || kept.incarnation >= session.incarnation);
+    }
+
+    /// Whether `token` is the one of whoever leads an election.
+    fn check_lead(&self, election: &str, token: Token) -> Outcome {
+        let leads = self.leases.leader(election).is_some_and(|grant| grant.token == token);
+        if leads { Ok(()) } else { Err(Refusal::PeerNotLeading { election: election.to_owned() }) }
     }
 
     fn check_session(&self, session: Session) -> Outcome {

@@ -16,3 +16,4 @@ mod minority;
 mod moving;
 mod routing;
 mod stranger;
+mod subsystems;

@@ -4,7 +4,8 @@
 //! ```text
 //!  client ─ask─▶ node ─(routing::route)─▶ node ─▶ keyspace ─▶ Applied ─▶ Checker, against one model of all keys
 //!                 ▲  ◀──── Export / Import ────▶
-//!                 └─ entries ─ log: ClusterState, planner, sessions
+//!                 ├─ entries ─ log: ClusterState, sessions
+//!                 └─ proposals ─▶  who plans among them, elected by all
 //! ```
 //!
 //! Each node has one core. The log stands for consensus: it never fails, but is late for everybody by as much as chance
@@ -119,7 +120,9 @@ fn index_of_id(id: NodeId) -> usize {
 /// The partitions that a command may say something of.
 fn partitions_of(command: &Command) -> Vec<PartitionId> {
     match command {
-        Command::Map(changes) => changes.iter().map(partition_of).collect(),
+        Command::Map(changes) | Command::Rebalance { changes, .. } => {
+            changes.iter().map(partition_of).collect()
+        }
         Command::Form { .. } | Command::Join(_) => PartitionId::all().collect(),
         _ => Vec::new(),
     }

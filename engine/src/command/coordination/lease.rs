@@ -2,6 +2,9 @@
 //!
 //! What a connection holds it holds until it gives it up or ends, or until its node is not heard any more. Every grant
 //! has a fencing token, which is higher than that of any grant before.
+//!
+//! Names that begin with `mycel.` are reserved: ELECTION tells who leads the cluster's own
+//! [subsystems](crate::nodosum::subsystem), and nobody else campaigns for them.
 
 use std::time::Duration;
 

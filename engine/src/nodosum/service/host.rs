@@ -3,7 +3,9 @@
 //! ```text
 //!   entering   finds the node's way into its cluster, and back after a restart
 //!   living     keeps its session alive
-//!   leading    while this node leads consensus: sessions of all members, voters, the partition map
+//!   leading    while this node leads consensus: sessions of all members, voters
+//!   campaign   its part in the elections of subsystems: while it leads one, the work of that
+//!   rebalance  the partition map as the planner wants it: a subsystem
 //!   proposal   carries changes to whoever leads
 //! ```
 
@@ -17,10 +19,12 @@ use mycorrhizal_net::identity::{ClusterId, NodeId};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
+use super::campaign::Pace;
 use super::entering::Entering;
 use super::leading::Leading;
 use super::{Input, Reply, ServiceConfig, Stage, Status, Tenure};
 use crate::nodosum::consensus::{self, Applied, Raft, StoreError};
+use crate::nodosum::planner;
 use crate::nodosum::rpc::{Answer, CallFailed, Caller, Envelope, Rpc};
 use crate::nodosum::state::Session;
 
@@ -58,6 +62,7 @@ async fn live(parts: Parts) {
         tokio::task::spawn_local(Rc::clone(&host).confirm_signs_of_life()),
         tokio::task::spawn_local(Rc::clone(&host).lead()),
         tokio::task::spawn_local(Rc::clone(&host).say_who_leads()),
+        tokio::task::spawn_local(Rc::clone(&host).campaign(planner::ELECTION, Host::rebalance)),
         tokio::task::spawn_local(Rc::clone(&host).announce()),
     ];
     let done = loop {
@@ -101,6 +106,7 @@ pub(super) struct Host {
     pub(super) requests: Cell<u64>,
     pub(super) entering: Entering,
     pub(super) leading: Leading,
+    pub(super) pace: Pace,
 }
 
 impl Host {
@@ -126,6 +132,7 @@ impl Host {
             requests: Cell::new(0),
             entering,
             leading: Leading::default(),
+            pace: Pace::default(),
         })
     }
 

@@ -1,5 +1,4 @@
-//! What the leader of consensus does for all: it watches sessions, chooses voters and learners, and keeps the partition
-//! map as the planner wants it.
+//! What the leader of consensus does for all: it watches sessions, and chooses voters and learners.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,7 +14,6 @@ use super::host::Host;
 use super::sessions::{SESSION, Sessions, Verdict};
 use crate::clock;
 use crate::nodosum::consensus::{HEARTBEAT, Raft};
-use crate::nodosum::planner;
 use crate::nodosum::rpc::Heard;
 use crate::nodosum::state::{ClusterState, Command, MapChange, Member, Presence, Session};
 
@@ -141,17 +139,7 @@ impl Host {
         for command in self.judge(&state, now) {
             self.decree(command).await;
         }
-        let changes = planner::plan(self.applied().state.map(), state.members());
-        if !changes.is_empty() {
-            self.decree(Command::Map(changes)).await;
-        }
         choose_voters(raft, &state).await;
-    }
-
-    async fn decree(&self, command: Command) {
-        if let Err(error) = self.propose(command).await {
-            tracing::debug!(%error, "a decree of the leader came to nothing");
-        }
     }
 
     /// What follows from who is heard and who is not.

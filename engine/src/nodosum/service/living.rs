@@ -44,6 +44,7 @@ impl Host {
         match heard {
             Some(Heard::Yes(version)) => {
                 self.tenure.extend(sent, clock::since_boot(), version);
+                self.on_version(version);
                 self.report.send_if_modified(|status| !std::mem::replace(&mut status.acts, true));
                 return true;
             }

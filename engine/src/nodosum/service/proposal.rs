@@ -61,6 +61,13 @@ impl Host {
         Err(if sent { ProposeError::Unknown } else { ProposeError::NoLeader })
     }
 
+    /// Has a command decided that will be made anew if it is still due.
+    pub(super) async fn decree(&self, command: Command) {
+        if let Err(error) = self.propose(command).await {
+            tracing::debug!(%error, "a decree came to nothing");
+        }
+    }
+
     /// Waits until this node has applied an entry of the log too: who has made a change is to see it.
     async fn catch_up(&self, index: u64) {
         let mut applied = self.publish.subscribe();

@@ -9,10 +9,11 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::clock;
+use crate::nodosum::planner;
 use crate::nodosum::rpc::{Bytes, CallFailed};
 use crate::nodosum::state::{
-    Candidate, ClusterState, CoreAddress, Lease, LeaseKind, LeaseName, MapChange, Ownership, Presence,
-    Session,
+    Candidate, ClusterState, CoreAddress, Grant, LeaseKind, LeaseName, MapChange, Ownership, Presence,
+    Session, Standing, rendezvous,
 };
 
 /// How long a test waits for what must come.
@@ -229,8 +230,7 @@ fn a_leader_that_dies_is_replaced_and_what_it_owned_is_given_to_others() {
         };
         lab.propose(number, ask).unwrap();
     }
-    let name = LeaseName { class: LeaseKind::Election.class(), name: "billing".to_owned() };
-    let led = |state: &ClusterState| state.leases().find(&name).and_then(Lease::leader);
+    let led = |state: &ClusterState| state.leases().leader("billing");
     let token = led(&lab.service(first).applied().borrow().state).unwrap().token;
 
     lab.kill(first);
@@ -322,4 +322,39 @@ fn the_first_cluster_waits_for_company_or_an_order() {
         lab.service(1).found().await;
     });
     lab.wait_members(&[1]);
+}
+
+/// The grant of whoever plans.
+fn planning(state: &ClusterState) -> Option<Grant> {
+    state.leases().leader(planner::ELECTION)
+}
+
+fn plans(state: &ClusterState, number: u8) -> bool {
+    planning(state).is_some_and(|grant| grant.candidate.session.node == id(number))
+}
+
+#[test]
+fn the_planner_is_where_rendezvous_hashing_puts_it() {
+    let mut rising = [1, 2, 3];
+    rising.sort_by_key(|number| rendezvous(planner::ELECTION, id(*number)));
+    let [low, middle, high] = rising;
+    let mut lab = Lab::with(3, &rising);
+    lab.wait(low, "the planner", |state| plans(state, high));
+    lab.wait(low, "the others", |state| {
+        let name = LeaseName::election(planner::ELECTION);
+        state.leases().find(&name).is_some_and(|lease| lease.queue.len() == 2)
+    });
+    let token = planning(&lab.service(low).applied().borrow().state).unwrap().token;
+    lab.kill(high);
+    lab.wait(low, "the next planner", |state| {
+        plans(state, middle) && planning(state).is_some_and(|grant| grant.token > token)
+    });
+    lab.wait(low, "new owners", |state| owned(state, low) == 512 && owned(state, middle) == 512);
+
+    let stand = |standing| Command::Stand { node: id(middle), standing };
+    lab.propose(low, stand(Standing::Draining)).unwrap();
+    lab.wait(low, "another planner", |state| plans(state, low));
+    lab.wait(low, "its plan", |state| state.map().iter().any(|(_, entry)| entry.moving_to.is_some()));
+    lab.propose(low, stand(Standing::Active)).unwrap();
+    lab.wait(low, "its return", |state| plans(state, middle));
 }

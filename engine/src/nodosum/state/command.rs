@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Candidate, LeaseError, LeaseKind, LeaseName, MapChange, Member, Policy, Presence, RegistryError,
-    SeptumError, Service, Session, Standing,
+    SeptumError, Service, Session, Standing, Token,
 };
 
 /// Names one request of one life of a node.
@@ -58,8 +58,16 @@ pub enum Command {
     },
     /// A member is none any more, and its id never will be again.
     Leave(NodeId),
-    /// Changes of the partition map; those that come too late are left out.
+    /// What has become of partitions; changes that come too late are left out. What is [planned](MapChange::is_planned)
+    /// does not come so.
     Map(Vec<MapChange>),
+    /// What the planner wants changed; changes that come too late are left out.
+    Rebalance {
+        /// The fencing token by which it leads [the election of planners](crate::nodosum::planner::ELECTION).
+        token: Token,
+        /// The changes.
+        changes: Vec<MapChange>,
+    },
     /// Somebody wants a lease.
     Ask {
         /// Its name.
@@ -155,6 +163,12 @@ pub enum Refusal {
     /// The session is over.
     #[error("the session is over")]
     PeerSessionOver,
+    /// It is for the one who leads an election, and came without the fencing token of that.
+    #[error("who asked does not lead {election}")]
+    PeerNotLeading {
+        /// The election.
+        election: String,
+    },
     /// See [`LeaseError`].
     #[error(transparent)]
     Lease(#[from] LeaseError),

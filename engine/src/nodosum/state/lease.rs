@@ -16,13 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use super::member::Session;
 
+/// Names that begin so are for the elections of [subsystems](crate::nodosum::subsystem), and for nothing else.
+pub const RESERVED: &str = "mycel.";
+
 /// What a lease is used as: its name is unique among those of its kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum LeaseKind {
     /// One leader; of those who campaign the first is elected.
     Election,
-    /// One leader; of those who campaign the one is elected whom rendezvous hashing gives this name, so that leaders of
-    /// different names are spread over the nodes.
+    /// One leader, of a subsystem; of those who campaign the one is elected whom rendezvous hashing gives this name, so
+    /// that leaders of different names are spread over the nodes. The name begins with [`RESERVED`].
     SpreadElection,
     /// One owner, in the order of asking.
     Lock,
@@ -40,6 +43,14 @@ pub struct LeaseName {
     pub class: LeaseClass,
     /// The name.
     pub name: String,
+}
+
+impl LeaseName {
+    /// The name of an election.
+    #[must_use]
+    pub fn election(name: &str) -> Self {
+        Self { class: LeaseClass::Election, name: name.to_owned() }
+    }
 }
 
 /// The name spaces of leases.
@@ -123,6 +134,9 @@ pub enum LeaseError {
         /// The name.
         name: String,
     },
+    /// The name is one of those that are for subsystems.
+    #[error("names that begin with {RESERVED} are reserved for subsystems of the nodes")]
+    PeerReserved,
     /// A semaphore without permits would never be granted.
     #[error("a semaphore needs at least one permit")]
     PeerNoPermits,
@@ -142,6 +156,12 @@ impl Leases {
         self.by_name.get(name)
     }
 
+    /// Who leads an election, if it has been won.
+    #[must_use]
+    pub fn leader(&self, election: &str) -> Option<Grant> {
+        self.find(&LeaseName::election(election))?.leader()
+    }
+
     /// All leases that somebody holds or waits for, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&LeaseName, &Lease)> {
         self.by_name.iter()
@@ -155,10 +175,13 @@ impl Leases {
     /// Joins the queue of a lease; asking twice is asking once.
     ///
     /// # Errors
-    /// The name is used otherwise.
+    /// See [`LeaseError`].
     pub fn ask(&mut self, name: &str, kind: LeaseKind, candidate: Candidate) -> Result<(), LeaseError> {
         if kind.permits() == 0 {
             return Err(LeaseError::PeerNoPermits);
+        }
+        if name.starts_with(RESERVED) && kind != LeaseKind::SpreadElection {
+            return Err(LeaseError::PeerReserved);
         }
         let key = LeaseName { class: kind.class(), name: name.to_owned() };
         let fresh = || Lease { kind, grants: Vec::new(), queue: VecDeque::new() };
@@ -212,6 +235,14 @@ impl Lease {
         let granted = self.grants.iter().find(|grant| grant.candidate == candidate);
         let waiting = self.queue.contains(&candidate).then_some(LeaseStanding::Waiting);
         granted.map(|grant| LeaseStanding::Granted(*grant)).or(waiting)
+    }
+
+    /// Whether rendezvous hashing gives the `name` of this election to one who waits rather than to the one who leads.
+    #[must_use]
+    pub fn is_outweighed(&self, name: &str) -> bool {
+        let weight = |candidate: &Candidate| rendezvous(name, candidate.session.node);
+        let leader = self.leader().map(|grant| weight(&grant.candidate));
+        leader < self.queue.iter().map(weight).max()
     }
 
     fn remove(&mut self, which: impl Fn(Candidate) -> bool) -> bool {

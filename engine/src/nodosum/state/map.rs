@@ -85,6 +85,17 @@ pub enum MapChange {
     },
 }
 
+impl MapChange {
+    /// Whether it is for the planner to decide; the others say what has happened.
+    #[must_use]
+    pub fn is_planned(&self) -> bool {
+        match self {
+            Self::Assign { .. } | Self::BeginMove { .. } | Self::AbortMove { .. } => true,
+            Self::FinishMove { .. } | Self::Lose { .. } => false,
+        }
+    }
+}
+
 /// Why a change of the map was refused: the map is another than the one that it was planned on. Nothing has changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error, Serialize, Deserialize)]
 #[error("the partition map has changed meanwhile")]

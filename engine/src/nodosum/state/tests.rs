@@ -105,3 +105,38 @@ fn an_absent_member_leads_nothing_and_keeps_its_partitions_until_they_are_lost()
     assert_eq!(log.give(Command::Join(member(1, 2, 1))), Err(Refusal::PeerRetiredNode));
     assert_eq!(log.state.map().iter().count(), PARTITIONS);
 }
+
+#[test]
+fn what_is_planned_needs_the_token_of_whoever_plans() {
+    let mut log = Log::formed(&[member(1, 1, 1), member(2, 1, 1), member(3, 1, 1)]);
+    let candidate = |node: u8| Candidate { session: member(node, 1, 1).session(), number: 0 };
+    let name = LeaseName::election(planner::ELECTION);
+    for node in [1, 2] {
+        let (name, kind) = (name.name.clone(), LeaseKind::SpreadElection);
+        log.give(Command::Ask { name, kind, candidate: candidate(node) }).unwrap();
+    }
+    let core = |node: u8| CoreAddress { node: NodeId([node; 20]), core: 0 };
+    let (from, to) = (core(1), core(3));
+    let partition = log.state.map().owned_by(from).next().unwrap();
+    let begin = vec![MapChange::BeginMove { partition, from, to }];
+    let rebalance = |token, changes: &[MapChange]| Command::Rebalance { token, changes: changes.to_vec() };
+    let refused = Err(Refusal::PeerNotLeading { election: planner::ELECTION.to_owned() });
+
+    let first = log.state.leases().leader(planner::ELECTION).unwrap();
+    assert_eq!(first.candidate, candidate(1));
+    log.give(Command::Release { name: name.clone(), candidate: candidate(1) }).unwrap();
+    let second = log.state.leases().leader(planner::ELECTION).unwrap();
+    let (version, epoch) = (log.state.version(), log.state.map().epoch());
+    assert_eq!(log.give(rebalance(first.token, &begin)), refused, "it stood still while another was elected");
+    assert_eq!(log.give(rebalance(Token(second.token.0 + 1), &begin)), refused, "a token from nowhere");
+    assert_eq!(log.give(Command::Map(begin.clone())), refused, "none at all");
+    assert_eq!((log.state.version(), log.state.map().epoch()), (version, epoch));
+
+    log.give(rebalance(second.token, &begin)).unwrap();
+    let begun = log.state.map().ownership(partition).epoch;
+    log.give(Command::Release { name, candidate: candidate(2) }).unwrap();
+    let abort = [MapChange::AbortMove { partition, begun }];
+    assert_eq!(log.give(rebalance(second.token, &abort)), refused, "nobody leads");
+    log.give(Command::Map(vec![MapChange::FinishMove { partition, from, to, begun }])).unwrap();
+    assert_eq!(log.state.map().ownership(partition).owner, Some(to), "what has happened needs no token");
+}

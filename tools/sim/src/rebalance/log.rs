@@ -1,4 +1,4 @@
-//! The log: what stands for consensus. It orders proposals, watches sessions, plans, and answers late.
+//! The log: what stands for consensus. It orders proposals, watches sessions, and answers late.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use crate::machine::Channel;
 use crate::network::between;
 use crate::queue::Queue;
 
-/// How often it looks after sessions and the map.
+/// How often it looks after sessions.
 const LOOK: Duration = Duration::from_millis(25);
 /// Proposals wait up to so long until they are in the log.
 const COMMIT_MAX: Duration = Duration::from_millis(40);
@@ -154,10 +154,6 @@ impl Log {
     fn look_after(&mut self, now: Time, out: &mut Out) {
         for command in self.verdicts(now) {
             self.decree(command, out);
-        }
-        let changes = planner::plan(self.state.map(), self.state.members());
-        if !changes.is_empty() {
-            self.decree(Command::Map(changes), out);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod data;
 mod moving;
+mod planning;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +22,7 @@ use mycorrhizal::nodosum::state::{
 use mycorrhizal_net::identity::Incarnation;
 
 use self::moving::Moving;
+use self::planning::Planning;
 use super::message::{Action, Body, Event, Note, Operation};
 use super::{LOG, MARGIN, Out, SESSION, address_of, id_of, index_of_id, member, partitions_of};
 use crate::machine::Channel;
@@ -51,6 +53,7 @@ pub struct Node {
     moving: BTreeMap<usize, Moving>,
     proposals: BTreeMap<u64, (Rc<Request>, Time)>,
     requests: u64,
+    planning: Planning,
     waiting: VecDeque<(Rc<Operation>, u64)>,
     next_fetch: Time,
     flaw: Option<Flaw>,
@@ -72,12 +75,13 @@ impl Node {
     pub fn new(index: usize, incarnation: u64, ahead_ms: u64, joins: bool, flaw: Option<Flaw>) -> Node {
         let (me, hasher) =
             (CoreAddress { node: id_of(index), core: 0 }, Hasher::new([index as u64, incarnation]));
+        let session = Session { node: me.node, incarnation: Incarnation(incarnation) };
         let exports = Rc::new(RefCell::new(Exports::new()));
         let mut keyspace = Keyspace::new(KeyspaceConfig { databases: 2, hasher });
         keyspace.set_sink(Some(Box::new(Rc::clone(&exports))));
         let mut node = Node {
             me,
-            session: Session { node: me.node, incarnation: Incarnation(incarnation) },
+            session,
             ahead_ms,
             state: ClusterState::default(),
             applied: 0,
@@ -90,6 +94,7 @@ impl Node {
             moving: BTreeMap::new(),
             proposals: BTreeMap::new(),
             requests: 0,
+            planning: Planning::new(session),
             waiting: VecDeque::new(),
             next_fetch: Time::START,
             flaw,
@@ -133,6 +138,7 @@ impl Node {
             self.next_fetch = now + FETCH;
             let body = Body::Fetch { session: self.session, applied: self.applied, sent: now };
             send(out, LOG, body);
+            self.plan(now);
         }
         for (request, at) in self.proposals.values_mut().filter(|(_, at)| *at <= now) {
             *at = now + REPEAT;
@@ -214,6 +220,7 @@ impl Node {
                 }
             }
         }
+        self.plan(now);
     }
 
     /// An entry has changed the map: does about each partition what follows from it.
