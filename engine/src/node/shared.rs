@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use mycorrhizal_net::identity::NodeId;
 use tokio::sync::watch;
 
+use super::claim::Promises;
 use super::cluster::Cluster;
 use super::counter::{Buckets, CoreCounters};
 use super::directory::CoreId;
@@ -75,6 +76,8 @@ pub(crate) struct Node {
     pub(crate) connection_ids: AtomicU64,
     /// Requests that any of several nodes could have taken.
     turns: AtomicUsize,
+    /// What holders of leases may rely on.
+    pub(crate) promises: Promises,
     /// Connections open on all cores; bounded by `maxclients`.
     pub(crate) connections: AtomicU64,
     /// Set once, when the node is to stop.
@@ -89,6 +92,8 @@ impl Node {
     pub(crate) fn new(parts: Parts) -> Self {
         let counters = parts.posts.iter().map(|_| CoreCounters::new()).collect();
         let (states, _) = watch::channel(Arc::clone(&parts.first_state));
+        // One of a cluster comes back later than its last life could promise.
+        let forgets = parts.cluster.is_none() && parts.ports.plain.is_some();
         Self {
             id: parts.id,
             states,
@@ -104,6 +109,7 @@ impl Node {
             config_file: parts.config_file,
             connection_ids: AtomicU64::new(0),
             turns: AtomicUsize::new(0),
+            promises: Promises::new(forgets),
             connections: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             stop_requests: parts.stop_requests,
