@@ -2,9 +2,14 @@
 //! that owns it.
 //!
 //! ```text
-//!   Septum ──job──▶ driver (a thread of the client's own) ──▶ pool: topology, connections
-//!                                                                └─▶ one connection per core and septum: writer, reader
+//!   Septum, … ──job──▶ driver (a thread of the client's own) ──▶ pool: topology, connections
+//!                                                                 ├─▶ one connection per core and septum: writer, reader
+//!   Topic::subscribe ──▶ subscription ──▶ a connection of its own ─┤
+//!   Election, … ───────▶ claim ─────────▶ a connection of its own ─┘
 //! ```
+//!
+//! Its handles are those that a node in the process gives; a program can be written for either. What they share is in
+//! [`hypha`](crate::hypha); what differs is the way of a call, of messages (`subscription`) and of what is held (`claim`).
 //!
 //! The client learns who owns what from any node (CLUSTER SLOTS), follows MOVED and ASK, and learns anew when an owner is
 //! gone; where nodes have no core ports, their plain ports serve. What is asked at once goes out at once, pipelined over
@@ -51,7 +56,8 @@ pub enum ConnectError {
     LocalThread(String),
 }
 
-/// A client of a cluster, or of a single node. Cheap to clone; the last clone that is dropped closes its connections.
+/// A client of a cluster, or of a single node. Cheap to clone; the last clone that is dropped closes its connections, where
+/// handles, subscriptions and what is held count as clones.
 ///
 /// ```
 /// # use mycorrhizal::{Client, Hypha};
@@ -62,6 +68,15 @@ pub enum ConnectError {
 /// let carts = client.septum::<Vec<String>>("0");
 /// carts.set("alice", &vec!["apples".to_owned()]).await?;
 /// assert_eq!(carts.get("alice").await?, Some(vec!["apples".to_owned()]));
+///
+/// let news = client.topic::<String>("news");
+/// let mut heard = news.subscribe().await?;
+/// news.publish(&"apples are sold out".to_owned()).await?;
+/// assert_eq!(heard.next().await.expect("the client runs")?.message, "apples are sold out");
+///
+/// let stock = client.lock("stock").acquire().await?;
+/// assert!(stock.is_held());
+/// stock.release().await?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # hypha.wait_shutdown()?;

@@ -221,10 +221,11 @@ impl Hypha {
                 return Err(LeaveError::Refused(ProposeError::Stopping));
             }
         }
-        let promises = &self.node.promises;
-        let left = promises.end().saturating_sub(clock::since_boot());
-        Timer::after(left).await;
-        service.propose(Command::Leave(node)).await.inspect_err(|_| promises.resume())?;
+        // Whoever holds something by this node is told before it can be another's.
+        let promised = self.node.end_promises();
+        Timer::after(promised.saturating_sub(clock::since_boot())).await;
+        let left = service.propose(Command::Leave(node)).await;
+        left.inspect_err(|_| self.node.promises.resume())?;
         let reach = self.node.reach(CoreId(0));
         reach.call(Box::new(Core::leave_gossip));
         Ok(())

@@ -176,7 +176,7 @@ enum Answer {
 }
 
 async fn ask(connection: &Connection, question: &[u8], patience: Duration) -> Answer {
-    let reply = match request(connection, question, patience).await {
+    let reply = match connection.ask(question, patience).await {
         Ok(reply) => reply,
         Err(Broken::Refused(text) | Broken::NoSeptum(text)) => return Answer::Refused(text),
         Err(Broken::NotSent(_) | Broken::Sent(_)) => return Answer::Failed,
@@ -196,16 +196,6 @@ async fn ask(connection: &Connection, question: &[u8], patience: Duration) -> An
         _ => {}
     }
     Answer::Refused(CallError::Unexpected(reply).to_string())
-}
-
-async fn request(connection: &Connection, question: &[u8], patience: Duration) -> Result<Value, Broken> {
-    let answered = async { connection.sender().request(question.to_vec(), 1).await };
-    let late = async {
-        Timer::after(patience).await;
-        Err(Broken::Sent("the node does not answer".to_owned()))
-    };
-    let mut replies = or(answered, late).await?;
-    Ok(replies.pop().expect("as many replies come as were asked for"))
 }
 
 type Granted = oneshot::Sender<Result<Held, ProposeError>>;
@@ -232,7 +222,7 @@ async fn pursue(pool: Rc<Pool>, words: Words, driver: Driver, mut granted: Grant
             }
             Some(Ok(None)) => {}
             Some(Err(refusal)) => return drop(granted.send(Err(refusal))),
-            None => return drop(request(&connection, &words.release, ANSWER).await),
+            None => return drop(connection.ask(&words.release, ANSWER).await),
         }
         drop(_open);
         pool.learn_anew().await;
@@ -282,7 +272,7 @@ async fn keep(
         };
         if let Some(asks) = or(given_up, again).await {
             belief.lose();
-            let outcome = match request(connection, &words.release, ANSWER).await {
+            let outcome = match connection.ask(&words.release, ANSWER).await {
                 Ok(Value::Integer(_)) => Ok(()),
                 _ => Err(ProposeError::Unknown),
             };

@@ -97,6 +97,17 @@ impl Connection {
         self.is_over.get()
     }
 
+    /// Sends one command and returns its reply, if that comes in time.
+    pub(super) async fn ask(&self, command: &[u8], patience: Duration) -> Result<Value, Broken> {
+        let answered = async { self.sender().request(command.to_vec(), 1).await };
+        let late = async {
+            Timer::after(patience).await;
+            Err(Broken::Sent("the node does not answer".to_owned()))
+        };
+        let mut replies = or(answered, late).await?;
+        Ok(replies.pop().expect("as many replies come as were asked for"))
+    }
+
     /// The way to it, for longer than it is borrowed.
     pub(super) fn sender(&self) -> RequestSender {
         RequestSender(self.requests.clone())

@@ -99,7 +99,7 @@ impl Subscriber {
             encode_command(&mut request, &[subscribe, &self.name]);
             // A confirmation is no reply; what is answered after it is.
             encode_command(&mut request, &["PING"]);
-            match answer(&connection, request).await {
+            match connection.ask(&request, ANSWER).await {
                 Ok(Value::Error(text)) => match CallError::of_reply(&text) {
                     CallError::Failed(_) | CallError::Unknown(_) => {}
                     refusal => return Err(refusal),
@@ -158,18 +158,8 @@ async fn ping(connection: &Connection) {
     encode_command(&mut request, &["PING"]);
     loop {
         Timer::after(PING_EVERY).await;
-        if answer(connection, request.clone()).await.is_err() {
+        if connection.ask(&request, ANSWER).await.is_err() {
             return;
         }
     }
-}
-
-async fn answer(connection: &Connection, request: Vec<u8>) -> Result<Value, Broken> {
-    let answered = async { connection.sender().request(request, 1).await };
-    let late = async {
-        Timer::after(ANSWER).await;
-        Err(Broken::Sent("the node does not answer".to_owned()))
-    };
-    let mut replies = or(answered, late).await?;
-    Ok(replies.pop().expect("as many replies come as were asked for"))
 }

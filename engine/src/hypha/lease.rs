@@ -5,11 +5,11 @@
 //!            (claim: dropped, it is given up)   └─▶ lost: the node's tenure ran out, before anybody else can be granted it
 //! ```
 //!
-//! By a client, all of this is the same with a claim of another kind, [`crate::client::claim`], which a node keeps for it.
-//!
 //! A node that the leader does not hear loses what it holds; its own clock tells it so first (see
 //! [`Tenure`](crate::nodosum::service::Tenure)), and a process that was paused finds out at the next look at that clock.
 //! On a node that belongs to no cluster nothing is lost before the node stops.
+//!
+//! What a client holds a node keeps for it, and the client's own clock tells it that it has lost (see `client::claim`).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -23,7 +23,8 @@ const WAITING_MAX: usize = 16 * 1024;
 ///
 /// A topic is the channel of its name: what is published on it by PUBLISH arrives as well, and SUBSCRIBE sees what is
 /// published here. Messages of one publisher arrive in their order; what is published anywhere after [`Topic::subscribe`]
-/// has returned arrives.
+/// has returned arrives. A subscription of a client whose node is gone goes on by another, and says that messages may be
+/// missing: [`TopicError::Interrupted`].
 ///
 /// ```
 /// # use mycorrhizal::{Hypha, Topic};

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use mycorrhizal_net::identity::NodeId;
 use tokio::sync::watch;
@@ -152,7 +153,7 @@ impl Node {
         cluster.tenure.holds_for(clock::since_boot(), version)
     }
 
-    /// The state of the cluster, now and as it changes; a change may also mean that the node stops.
+    /// The state of the cluster, now and as it changes; a change may also mean that the node stops, or leaves.
     pub(crate) fn states(&self) -> watch::Receiver<Arc<ClusterState>> {
         self.states.subscribe()
     }
@@ -166,6 +167,14 @@ impl Node {
             }
             newer
         });
+    }
+
+    /// Promises holders of leases nothing more, and tells those in this process; returns when the last promise is over,
+    /// since the machine's boot.
+    pub(crate) fn end_promises(&self) -> Duration {
+        let last = self.promises.end();
+        self.states.send_modify(|_| {});
+        last
     }
 
     /// Whether the node is on its way down.

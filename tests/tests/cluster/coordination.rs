@@ -78,6 +78,20 @@ fn a_leased_claim_outlives_its_connection_by_what_was_promised_and_no_more() {
 }
 
 #[test]
+fn a_node_that_remembers_nothing_keeps_the_promises_of_its_last_life() {
+    let mut node = Daemon::on_cores("0");
+    let mut one = node.connect();
+    let _first = one.say("LOCK ACQUIRE job LEASE");
+    let sent = now();
+    let promised = one.say("LOCK ACQUIRE job TIMEOUT 0 LEASE").items[1].as_integer();
+    node.process().signal("KILL");
+    node.process().wait();
+    let next = Daemon::on_cores("0");
+    assert!(next.connect().say("LOCK ACQUIRE job").as_integer() > 0);
+    assert!(sent.elapsed() >= Duration::from_millis(promised.unsigned_abs()), "{:?}", sent.elapsed());
+}
+
+#[test]
 fn a_candidate_that_goes_away_waits_no_longer() {
     let node = Daemon::on_cores("0");
     let mut leader = node.connect();

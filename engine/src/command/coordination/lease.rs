@@ -147,34 +147,34 @@ async fn ask(
     let name = text(args.get(2))?;
     let Wish { deadline, leased } = Wish::parse(caller, options, args)?;
     let key = LeaseName { class: kind.class(), name };
-    let known = caller.claimed(&key);
-    // A leased claim is asked for once, and then renewed.
-    let is_asked = known.as_ref().is_some_and(|claim| claim.life.is_some());
-    if known.is_some() && leased && !is_asked {
+    let (claim, is_new) = match caller.claimed(&key) {
+        Some(claim) => (claim, false),
+        None => (caller.claim(key, leased), true),
+    };
+    if leased && claim.life.is_none() {
         return Err(CommandError::Text("ERR this connection has claimed it without LEASE"));
     }
-    let claim = known.unwrap_or_else(|| caller.claim(key, leased));
     if claim.life.as_ref().is_some_and(|life| life.is_over()) {
         return Err(ENDED);
     }
     claim.life.iter().for_each(|life| life.begin_asking());
-    let joined = if is_asked { Ok(()) } else { join(caller, kind, &claim).await };
+    // A leased claim is asked for once, and then renewed.
+    let joined = if is_new || claim.life.is_none() { join(caller, kind, &claim).await } else { Ok(()) };
+    if is_new && joined.as_ref().is_err_and(|error| *error != ProposeError::Unknown) {
+        caller.unclaim(&claim);
+    }
     let waited = match joined {
         Ok(()) => wait(caller, &claim, deadline, reply).await,
-        refused => refused,
+        Err(error) => Err(error.into()),
     };
     claim.life.iter().for_each(|life| life.end_asking());
     waited
 }
 
 /// Joins the queue.
-async fn join(caller: &Caller, kind: LeaseKind, claim: &Claim) -> Result<(), CommandError> {
+async fn join(caller: &Caller, kind: LeaseKind, claim: &Claim) -> Result<(), ProposeError> {
     let ask = Change::Ask { name: claim.name.name.clone(), kind, candidate: claim.candidate };
-    let asked = caller.core.change(ask).await;
-    if asked.as_ref().is_err_and(|error| *error != ProposeError::Unknown) {
-        caller.unclaim(claim);
-    }
-    Ok(asked?)
+    caller.core.change(ask).await
 }
 
 /// How a grant is asked for.
