@@ -269,7 +269,7 @@ macro_rules! holding {
             #[doc = $released]
             ///
             /// # Errors
-            /// It was not decided yet; it is tried again without waiting for it.
+            /// It was not decided yet; it is given up all the same, without waiting for it.
             pub async fn $release(self) -> Result<(), crate::nodosum::service::ProposeError> {
                 self.0.release().await
             }

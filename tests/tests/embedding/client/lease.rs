@@ -4,8 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use mycorrhizal::{BlockingClient, BlockingElection, Leadership, ProposeError};
-use mycorrhizal_tests::clock::now;
+use mycorrhizal::{BlockingClient, BlockingElection, Leader, Leadership, ProposeError};
+use mycorrhizal_tests::clock::{now, wait_for};
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::server::{Daemon, Server as _, example_binary};
 
@@ -14,6 +14,11 @@ use crate::nodes::SOON;
 
 /// Long enough for a claim that nobody holds.
 const SURELY: Duration = Duration::from_secs(20);
+
+/// Who leads, once the node that is asked knows.
+fn leader_of(election: &BlockingElection) -> Leader {
+    wait_for("a leader", || election.leader().unwrap())
+}
 
 #[test]
 fn one_of_two_is_elected_and_then_the_other() {
@@ -25,7 +30,7 @@ fn one_of_two_is_elected_and_then_the_other() {
     let first = one.campaign().unwrap();
     assert!(first.is_held());
     assert!(other.campaign_within(SOON).unwrap().is_none());
-    let leader = other.leader().unwrap().unwrap();
+    let leader = leader_of(&other);
     assert_eq!(leader.token, first.token());
     assert!(leader.node_name.starts_with("node-"), "{leader:?}");
     assert_eq!(watch.wait_next(), Ok(Some(leader)));
@@ -95,7 +100,7 @@ fn holder_is_told_first(
     first: &Leadership,
     end: impl FnOnce(&mut Daemon),
 ) {
-    let leader = election.leader().unwrap().unwrap();
+    let leader = leader_of(election);
     let at = cluster.nodes.iter().position(|node| node.id() == leader.node.to_string()).unwrap();
     let (told, won) = std::thread::scope(|scope| {
         let told = scope.spawn(|| {
