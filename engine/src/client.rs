@@ -2,9 +2,14 @@
 //! that owns it.
 //!
 //! ```text
-//!   Septum ──job──▶ driver (a thread of the client's own) ──▶ pool: topology, connections
-//!                                                                └─▶ one connection per core and septum: writer, reader
+//!   Septum, … ──job──▶ driver (a thread of the client's own) ──▶ pool: topology, connections
+//!                                                                 ├─▶ one connection per core and septum: writer, reader
+//!   Topic::subscribe ──▶ subscription ──▶ a connection of its own ─┤
+//!   Election, … ───────▶ claim ─────────▶ a connection of its own ─┘
 //! ```
+//!
+//! Its handles are those that a node in the process gives; a program can be written for either. What they share is in
+//! [`hypha`](crate::hypha); what differs is the way of a call, of messages (`subscription`) and of what is held (`claim`).
 //!
 //! The client learns who owns what from any node (CLUSTER SLOTS), follows MOVED and ASK, and learns anew when an owner is
 //! gone; where nodes have no core ports, their plain ports serve. What is asked at once goes out at once, pipelined over
@@ -15,10 +20,12 @@
 //! Of every write it is known whether it took effect, but for [`CallError::Unknown`](crate::CallError::Unknown): it was
 //! sent, and the connection broke, or the time was over. Reads, and what was certainly not sent, are tried again.
 
+pub(crate) mod claim;
 mod connection;
 mod driver;
 mod options;
 mod pool;
+pub(crate) mod subscription;
 mod topology;
 
 pub(crate) use driver::Driver;
@@ -27,7 +34,10 @@ pub use options::ClientBuilder;
 use futures_lite::future::block_on;
 
 use crate::hypha::call::Door;
-use crate::hypha::{BlockingSepta, BlockingSeptum, Payload, Septa, Septum};
+use crate::hypha::{
+    BlockingElection, BlockingLock, BlockingSemaphore, BlockingSepta, BlockingSeptum, BlockingTopic,
+    Election, Lock, Payload, Semaphore, Septa, Septum, Topic,
+};
 
 /// Why a client could not be connected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +56,8 @@ pub enum ConnectError {
     LocalThread(String),
 }
 
-/// A client of a cluster, or of a single node. Cheap to clone; the last clone that is dropped closes its connections.
+/// A client of a cluster, or of a single node. Cheap to clone; the last clone that is dropped closes its connections, where
+/// handles, subscriptions and what is held count as clones.
 ///
 /// ```
 /// # use mycorrhizal::{Client, Hypha};
@@ -57,6 +68,15 @@ pub enum ConnectError {
 /// let carts = client.septum::<Vec<String>>("0");
 /// carts.set("alice", &vec!["apples".to_owned()]).await?;
 /// assert_eq!(carts.get("alice").await?, Some(vec!["apples".to_owned()]));
+///
+/// let news = client.topic::<String>("news");
+/// let mut heard = news.subscribe().await?;
+/// news.publish(&"apples are sold out".to_owned()).await?;
+/// assert_eq!(heard.next().await.expect("the client runs")?.message, "apples are sold out");
+///
+/// let stock = client.lock("stock").acquire().await?;
+/// assert!(stock.is_held());
+/// stock.release().await?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # hypha.wait_shutdown()?;
@@ -84,19 +104,47 @@ impl Client {
     /// Values of type `T` in the septum of a name. That there is such a septum is found out at each call.
     #[must_use]
     pub fn septum<T: Payload>(&self, name: &str) -> Septum<T> {
-        Septum::new(Door::Client(self.0.clone()), name)
+        Septum::new(self.door(), name)
     }
 
     /// The septa themselves.
     #[must_use]
     pub fn septa(&self) -> Septa {
-        Septa::new(Door::Client(self.0.clone()))
+        Septa::new(self.door())
+    }
+
+    /// The topic of a name, with messages of type `T`.
+    #[must_use]
+    pub fn topic<T: Payload>(&self, name: &str) -> Topic<T> {
+        Topic::new(self.door(), name)
+    }
+
+    /// The election of a name.
+    #[must_use]
+    pub fn election(&self, name: &str) -> Election {
+        Election::new(self.door(), name)
+    }
+
+    /// The lock of a name.
+    #[must_use]
+    pub fn lock(&self, name: &str) -> Lock {
+        Lock::new(self.door(), name)
+    }
+
+    /// The semaphore of a name, which so many may hold at once: the same number for all who use the name.
+    #[must_use]
+    pub fn semaphore(&self, name: &str, permits: u32) -> Semaphore {
+        Semaphore::new(self.door(), name, permits)
     }
 
     /// The blocking twin of this client, for threads that are no tasks.
     #[must_use]
     pub fn blocking(&self) -> BlockingClient {
         BlockingClient(self.clone())
+    }
+
+    fn door(&self) -> Door {
+        Door::Client(self.0.clone())
     }
 }
 
@@ -123,5 +171,29 @@ impl BlockingClient {
     #[must_use]
     pub fn septa(&self) -> BlockingSepta {
         self.0.septa().blocking()
+    }
+
+    /// See [`Client::topic`].
+    #[must_use]
+    pub fn topic<T: Payload>(&self, name: &str) -> BlockingTopic<T> {
+        self.0.topic(name).blocking()
+    }
+
+    /// See [`Client::election`].
+    #[must_use]
+    pub fn election(&self, name: &str) -> BlockingElection {
+        self.0.election(name).blocking()
+    }
+
+    /// See [`Client::lock`].
+    #[must_use]
+    pub fn lock(&self, name: &str) -> BlockingLock {
+        self.0.lock(name).blocking()
+    }
+
+    /// See [`Client::semaphore`].
+    #[must_use]
+    pub fn semaphore(&self, name: &str, permits: u32) -> BlockingSemaphore {
+        self.0.semaphore(name, permits).blocking()
     }
 }

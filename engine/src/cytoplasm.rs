@@ -19,6 +19,7 @@ mod exchange;
 mod inbox;
 mod interest;
 mod name;
+pub(crate) mod sink;
 mod subscriptions;
 
 pub(crate) use announcer::{Announcer, Delta};

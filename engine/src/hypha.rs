@@ -46,11 +46,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use async_io::Timer;
 use futures_channel::oneshot;
 use mycorrhizal_net::executor::{CoreError, CoreHandle};
 use mycorrhizal_net::identity::NodeId;
 
 use self::call::Door;
+use crate::clock;
 use crate::node::shared::Node;
 use crate::node::{Core, CoreId};
 use crate::nodosum::service::{ProposeError, Stage, Status};
@@ -108,31 +110,31 @@ impl Hypha {
     /// each call.
     #[must_use]
     pub fn septum<T: Payload>(&self, name: &str) -> Septum<T> {
-        Septum::new(Door::Node(Arc::clone(&self.node)), name)
+        Septum::new(self.door(), name)
     }
 
     /// The septa themselves.
     #[must_use]
     pub fn septa(&self) -> Septa {
-        Septa::new(Door::Node(Arc::clone(&self.node)))
+        Septa::new(self.door())
     }
 
     /// The election of a name.
     #[must_use]
     pub fn election(&self, name: &str) -> Election {
-        Election::new(&self.node, name)
+        Election::new(self.door(), name)
     }
 
     /// The lock of a name.
     #[must_use]
     pub fn lock(&self, name: &str) -> Lock {
-        Lock::new(&self.node, name)
+        Lock::new(self.door(), name)
     }
 
     /// The semaphore of a name, which so many may hold at once: the same number for all who use the name.
     #[must_use]
     pub fn semaphore(&self, name: &str, permits: u32) -> Semaphore {
-        Semaphore::new(&self.node, name, permits)
+        Semaphore::new(self.door(), name, permits)
     }
 
     /// The service registry.
@@ -144,7 +146,7 @@ impl Hypha {
     /// The topic of a name, with messages of type `T`.
     #[must_use]
     pub fn topic<T: Payload>(&self, name: &str) -> Topic<T> {
-        Topic::new(&self.node, name)
+        Topic::new(self.door(), name)
     }
 
     /// The application of a name, which sends and takes messages of type `T`.
@@ -219,7 +221,11 @@ impl Hypha {
                 return Err(LeaveError::Refused(ProposeError::Stopping));
             }
         }
-        service.propose(Command::Leave(node)).await?;
+        // Whoever holds something by this node is told before it can be another's.
+        let promised = self.node.end_promises();
+        Timer::after(promised.saturating_sub(clock::since_boot())).await;
+        let left = service.propose(Command::Leave(node)).await;
+        left.inspect_err(|_| self.node.promises.resume())?;
         let reach = self.node.reach(CoreId(0));
         reach.call(Box::new(Core::leave_gossip));
         Ok(())
@@ -282,6 +288,10 @@ impl Hypha {
     /// As there.
     pub fn wait_shutdown(mut self) -> Result<(), CoreError> {
         self.stop()
+    }
+
+    fn door(&self) -> Door {
+        Door::Node(Arc::clone(&self.node))
     }
 
     fn stop(&mut self) -> Result<(), CoreError> {

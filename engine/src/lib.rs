@@ -28,12 +28,13 @@
 //! # }
 //! ```
 //!
-//! A program that is to hold no data, on another machine for example, has the same septa by a [`Client`].
+//! A program that is to hold no data, on another machine for example, has the same septa, topics, elections, locks and
+//! semaphores by a [`Client`].
 //!
 //! | layer | what it is |
 //! |---|---|
 //! | [`hypha`] | what an application holds: its own node, and handles on septa, elections, locks, services, members |
-//! | [`client`] | the same septa from outside, without a node |
+//! | [`client`] | most of the same from outside, without a node |
 //! | [`node`] | the node: cores, connections, links |
 //! | [`mycel`] | the keyspace and its storage |
 //! | [`nodosum`] | what nodes agree on: who is a member |

@@ -15,6 +15,7 @@ mod authority;
 mod batch;
 mod call;
 pub(crate) mod caller;
+pub(crate) mod claim;
 mod cluster;
 mod connection;
 pub(crate) mod core;

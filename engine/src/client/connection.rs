@@ -1,4 +1,5 @@
-//! One connection to one port, in one septum: requests go out as they come, replies come back in their order.
+//! One connection to one port, in one septum: requests go out as they come, replies come back in their order. What a node
+//! pushes beside them goes to whoever opened the connection for that.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -7,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::rc::Rc;
 use std::time::Duration;
 
-use async_executor::LocalExecutor;
+use async_executor::{LocalExecutor, Task};
 use async_io::{Async, Timer};
 use futures_channel::oneshot;
 use futures_lite::future::or;
@@ -53,6 +54,9 @@ struct Sent {
     answer: oneshot::Sender<Result<Vec<Value>, Broken>>,
 }
 
+/// Takes what a node pushes; `false`: the connection is to end. Dropped when the connection has ended.
+pub(super) type OnPush = Box<dyn Fn(&[Value]) -> bool>;
+
 /// What a connection is opened with.
 pub(super) struct Opening {
     /// `host:port`.
@@ -68,18 +72,40 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Begins to connect; requests wait until that is done.
+    /// Begins to connect; requests wait until that is done. What is pushed is left out.
     pub(super) fn open(executor: &LocalExecutor<'static>, opening: Opening) -> Self {
+        let (connection, task) = Self::own(executor, opening, Box::new(|_| true));
+        task.detach();
+        connection
+    }
+
+    /// The same for one purpose alone: the connection ends, whatever is under way, when the task is dropped.
+    pub(super) fn own(
+        executor: &LocalExecutor<'static>,
+        opening: Opening,
+        on_push: OnPush,
+    ) -> (Self, Task<()>) {
         let (requests, waiting) = async_channel::bounded(REQUESTS_WAITING);
         let is_over = Rc::new(Cell::new(false));
         let over = Rc::clone(&is_over);
-        executor.spawn(live(opening, waiting, over)).detach();
-        Self { requests, is_over }
+        let task = executor.spawn(live(opening, waiting, over, on_push));
+        (Self { requests, is_over }, task)
     }
 
     /// Whether it has ended, so that another is needed.
     pub(super) fn is_over(&self) -> bool {
         self.is_over.get()
+    }
+
+    /// Sends one command and returns its reply, if that comes in time.
+    pub(super) async fn ask(&self, command: &[u8], patience: Duration) -> Result<Value, Broken> {
+        let answered = async { self.sender().request(command.to_vec(), 1).await };
+        let late = async {
+            Timer::after(patience).await;
+            Err(Broken::Sent("the node does not answer".to_owned()))
+        };
+        let mut replies = or(answered, late).await?;
+        Ok(replies.pop().expect("as many replies come as were asked for"))
     }
 
     /// The way to it, for longer than it is borrowed.
@@ -103,14 +129,19 @@ impl RequestSender {
     }
 }
 
-async fn live(opening: Opening, requests: async_channel::Receiver<Request>, is_over: Rc<Cell<bool>>) {
+async fn live(
+    opening: Opening,
+    requests: async_channel::Receiver<Request>,
+    is_over: Rc<Cell<bool>>,
+    on_push: OnPush,
+) {
     let opened = async { open(&opening).await };
     let late = async {
         Timer::after(OPENING).await;
         Err(Broken::NotSent("it does not answer".to_owned()))
     };
     let (sent, end) = match or(opened, late).await {
-        Ok(stream) => serve(&stream, &requests).await,
+        Ok(stream) => serve(&stream, &requests, &on_push).await,
         Err(broken) => (VecDeque::new(), broken),
     };
     is_over.set(true);
@@ -192,9 +223,10 @@ async fn greet(stream: &Async<TcpStream>, opening: &Opening) -> Result<(), Broke
 async fn serve(
     stream: &Async<TcpStream>,
     requests: &async_channel::Receiver<Request>,
+    on_push: &OnPush,
 ) -> (VecDeque<Sent>, Broken) {
     let sent = RefCell::new(VecDeque::new());
-    let end = or(write(stream, requests, &sent), read(stream, requests, &sent)).await;
+    let end = or(write(stream, requests, &sent), read(stream, requests, &sent, on_push)).await;
     let text = end.err().map_or_else(|| "the client has closed it".to_owned(), |error| error.to_string());
     (sent.into_inner(), Broken::Sent(text))
 }
@@ -224,13 +256,19 @@ async fn read(
     stream: &Async<TcpStream>,
     requests: &async_channel::Receiver<Request>,
     sent: &RefCell<VecDeque<Sent>>,
+    on_push: &OnPush,
 ) -> io::Result<()> {
     let mut replies = Replies::default();
     loop {
-        let reply = replies.next(stream).await?;
-        if matches!(reply, Value::Push(_)) {
-            continue;
-        }
+        let reply = match replies.next(stream).await? {
+            Value::Push(items) => {
+                if on_push(&items) {
+                    continue;
+                }
+                return Ok(());
+            }
+            reply => reply,
+        };
         let mut sent = sent.borrow_mut();
         let unasked = || io::Error::new(io::ErrorKind::InvalidData, "a reply that nobody asked for");
         let request = sent.front_mut().ok_or_else(unasked)?;

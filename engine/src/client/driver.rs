@@ -1,5 +1,6 @@
 //! The client's thread, and the way to it.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,8 +15,18 @@ use crate::hypha::call::{Call, Outcome};
 /// Jobs that wait for the client's thread at most; whoever finds no room waits.
 const JOBS_WAITING: usize = 4096;
 
+/// Something to be done on the client's thread.
+pub(super) enum Job {
+    Call(CallJob),
+    /// What goes on for longer: a subscription, a lease.
+    Errand(Errand),
+}
+
+/// What such a thing is, once it has been given the connections.
+pub(super) type Errand = Box<dyn FnOnce(Rc<Pool>) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
 /// One call on its way, with where its outcome goes.
-pub(super) struct Job {
+pub(super) struct CallJob {
     pub(super) septum: Arc<str>,
     pub(super) call: Call,
     pub(super) outcome: oneshot::Sender<Outcome>,
@@ -53,7 +64,7 @@ impl Driver {
         let mut outcomes = Vec::with_capacity(calls.len());
         for call in calls {
             let (outcome, receiver) = oneshot::channel();
-            let job = Job { septum: Arc::clone(septum), call, outcome };
+            let job = Job::Call(CallJob { septum: Arc::clone(septum), call, outcome });
             outcomes.push(self.jobs.send(job).await.map(|()| receiver));
         }
         let mut results = Vec::with_capacity(outcomes.len());
@@ -65,6 +76,16 @@ impl Driver {
             });
         }
         results
+    }
+
+    /// Has something done that goes on for longer; nothing is done if the client has ended.
+    pub(crate) async fn have_done<F>(&self, errand: impl FnOnce(Rc<Pool>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        let errand: Errand = Box::new(move |pool| Box::pin(errand(pool)));
+        // Whoever asks finds out by what it waits for.
+        drop(self.jobs.send(Job::Errand(errand)).await);
     }
 }
 

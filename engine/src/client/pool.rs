@@ -7,13 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_executor::LocalExecutor;
+use async_executor::{LocalExecutor, Task};
 use async_io::Timer;
 use futures_lite::future::or;
 use mycorrhizal_net::resp::{Value, encode_command};
 
-use super::connection::{Broken, Connection, Opening};
-use super::driver::Job;
+use super::connection::{Broken, Connection, OnPush, Opening};
+use super::driver::{CallJob, Job};
 use super::topology::{self, Topology};
 use super::{ClientBuilder, ConnectError};
 use crate::hypha::CallError;
@@ -33,7 +33,7 @@ const REDIRECTIONS: u32 = 5;
 type Connections = BTreeMap<(Rc<str>, Arc<str>), Connection>;
 
 /// Everything the client's thread owns.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     executor: Rc<LocalExecutor<'static>>,
     options: ClientBuilder,
     seeds: Vec<Rc<str>>,
@@ -121,7 +121,7 @@ impl Pool {
     }
 
     /// Learns anew, or waits until somebody else has.
-    async fn learn_anew(&self) {
+    pub(super) async fn learn_anew(&self) {
         if self.learning.replace(true) {
             while self.learning.get() {
                 Timer::after(PAUSE).await;
@@ -138,11 +138,7 @@ impl Pool {
     fn connection(&self, address: &Rc<str>, septum: &Arc<str>) -> super::connection::RequestSender {
         let mut connections = self.connections.borrow_mut();
         let key = (Rc::clone(address), Arc::clone(septum));
-        let open = || {
-            let password = self.options.password.clone();
-            let opening = Opening { address: Rc::clone(address), password, septum: Arc::clone(septum) };
-            Connection::open(&self.executor, opening)
-        };
+        let open = || Connection::open(&self.executor, self.opening(address, septum));
         match connections.get_mut(&key) {
             Some(connection) if !connection.is_over() => connection.sender(),
             Some(ended) => {
@@ -153,10 +149,34 @@ impl Pool {
         }
     }
 
-    /// Runs a call to its end, and tells its outcome.
-    pub(super) async fn run(&self, job: Job) {
+    fn opening(&self, address: &Rc<str>, septum: &Arc<str>) -> Opening {
+        let password = self.options.password.clone();
+        Opening { address: Rc::clone(address), password, septum: Arc::clone(septum) }
+    }
+
+    /// A connection of one's own, to the next node in turn.
+    pub(super) fn own_connection(&self, on_push: OnPush) -> (Connection, Task<()>) {
+        Connection::own(&self.executor, self.opening(&self.next_plain(), &"0".into()), on_push)
+    }
+
+    /// How long a call is tried.
+    pub(super) fn patience(&self) -> Duration {
+        self.options.patience
+    }
+
+    /// Does a job to its end.
+    pub(super) async fn run(self: Rc<Self>, job: Job) {
         self.running.set(self.running.get() + 1);
-        let Job { septum, call, outcome } = job;
+        match job {
+            Job::Call(call) => self.run_call(call).await,
+            Job::Errand(errand) => errand(Rc::clone(&self)).await,
+        }
+        self.running.set(self.running.get() - 1);
+    }
+
+    /// Runs a call, and tells its outcome.
+    async fn run_call(&self, job: CallJob) {
+        let CallJob { septum, call, outcome } = job;
         let progress = Progress::default();
         let late = async {
             Timer::after(self.options.patience).await;
@@ -165,7 +185,6 @@ impl Pool {
         let result = or(self.pursue(&septum, &call, &progress), late).await;
         // Whoever asked may have gone.
         drop(outcome.send(result));
-        self.running.set(self.running.get() - 1);
     }
 
     async fn pursue(&self, septum: &Arc<str>, call: &Call, progress: &Progress) -> Outcome {
@@ -208,10 +227,13 @@ impl Pool {
 
     /// Where a call is for: the owner of its key, or, without one, any node's plain port.
     fn address_for(&self, call: &Call) -> Rc<str> {
+        let owner = call.slot.and_then(|slot| self.topology.borrow().owner(slot));
+        owner.unwrap_or_else(|| self.next_plain())
+    }
+
+    /// The plain port of the next node in turn: it answers for the whole cluster.
+    fn next_plain(&self) -> Rc<str> {
         let topology = self.topology.borrow();
-        if let Some(owner) = call.slot.and_then(|slot| topology.owner(slot)) {
-            return owner;
-        }
         let turn = self.turn.replace(self.turn.get().wrapping_add(1));
         let ports = if topology.plain().is_empty() { &self.seeds[..] } else { topology.plain() };
         Rc::clone(&ports[turn % ports.len()])

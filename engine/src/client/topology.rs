@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use mycorrhizal_net::resp::Value;
 
+use crate::hypha::call::field;
 use crate::mycel::{SLOTS, Slot};
 
 /// Who owns what. Belongs to the pool.
@@ -73,11 +74,7 @@ pub(super) fn address(host: &str, port: i64, asked: &str) -> String {
 }
 
 fn plain_address(member: &Value, hosts: &BTreeMap<String, String>, asked: &str) -> Option<Rc<str>> {
-    let Value::Map(fields) = member else { return None };
-    let field = |wanted: &str| {
-        let found = fields.iter().find(|(name, _)| name.as_bytes() == Some(wanted.as_bytes()));
-        found.map(|(_, value)| value)
-    };
+    let field = |wanted| field(member, wanted);
     let port = field("port")?.as_integer().filter(|port| *port > 0)?;
     if field("presence").and_then(text).is_some_and(|presence| presence != "present") {
         return None;

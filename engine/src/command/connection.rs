@@ -95,7 +95,7 @@ pub(super) const COMMANDS: &[Command] = &[
         since: "6.2.0",
         arity: 1,
         flags: GREETING,
-        run: Run::Session(reset),
+        run: Run::Node(|caller, _, reply| Box::pin(reset(caller, reply))),
         ..ROW
     },
     Command {
@@ -130,8 +130,9 @@ fn quit(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Comma
     Ok(())
 }
 
-fn reset(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+async fn reset(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandError> {
     caller.end_subscriptions();
+    caller.release_claims().await;
     let open = caller.core.settings().requirepass.is_empty();
     caller.session.borrow_mut().reset(open);
     reply.simple("RESET");

@@ -50,7 +50,9 @@ impl From<ProposeError> for CommandError {
     fn from(error: ProposeError) -> Self {
         let code = match error {
             ProposeError::Refused(Refusal::Septum(SeptumError::PeerUnknown(_))) => "NOSEPTUM",
-            ProposeError::Refused(_) => "ERR",
+            // The node is on its way into its cluster, or back into it.
+            ProposeError::Refused(Refusal::PeerSessionOver | Refusal::PeerUnformed) => "CLUSTERDOWN",
+            ProposeError::Refused(_) | ProposeError::PeerRefused(_) => "ERR",
             ProposeError::NoLeader | ProposeError::Stopping => "CLUSTERDOWN",
             ProposeError::Unknown => "UNKNOWN",
         };

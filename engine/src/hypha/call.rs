@@ -17,6 +17,9 @@ use crate::node::shared::Node;
 use crate::node::{Core, CoreId, NOT_HEARD, Unanswered, run_as};
 use crate::nodosum::state::Septum;
 
+/// Where commands run that are about no data: a septum that is always there.
+pub(crate) const SOMEWHERE: &str = "0";
+
 /// Why a call gave no value. Of every call it is known whether it took effect, except after [`CallError::Unknown`].
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CallError {
@@ -58,7 +61,7 @@ impl CallError {
 pub(crate) struct Call {
     /// As it is sent.
     pub(crate) bytes: Vec<u8>,
-    /// Of its first key; none if it has no keys.
+    /// Of its first key, or where else it is for; none if it is for nowhere in particular.
     pub(crate) slot: Option<Slot>,
     /// Whether it changes nothing, so that it may be run twice.
     pub(crate) reads: bool,
@@ -90,7 +93,11 @@ pub(crate) enum Door {
 impl Door {
     /// Runs one command in a septum.
     pub(crate) async fn run<A: AsRef<[u8]>>(&self, septum: &Arc<str>, args: &[A]) -> Outcome {
-        let call = Call::new(args);
+        self.run_call(septum, Call::new(args)).await
+    }
+
+    /// The same for a call that says itself where it is for.
+    pub(crate) async fn run_call(&self, septum: &Arc<str>, call: Call) -> Outcome {
         let outcomes = match self {
             Self::Node(node) => {
                 let core = core_for(node, &call);
@@ -222,6 +229,13 @@ pub(crate) fn bytes(value: Value) -> Result<Option<Vec<u8>>, CallError> {
         Value::Null => Ok(None),
         other => Err(CallError::Unexpected(other)),
     }
+}
+
+/// A value of a map, by its name.
+pub(crate) fn field<'v>(map: &'v Value, wanted: &str) -> Option<&'v Value> {
+    let Value::Map(fields) = map else { return None };
+    let found = fields.iter().find(|(name, _)| name.as_bytes() == Some(wanted.as_bytes()));
+    found.map(|(_, value)| value)
 }
 
 /// A reply that is a whole number.

@@ -8,18 +8,21 @@
 //! A node that the leader does not hear loses what it holds; its own clock tells it so first (see
 //! [`Tenure`](crate::nodosum::service::Tenure)), and a process that was paused finds out at the next look at that clock.
 //! On a node that belongs to no cluster nothing is lost before the node stops.
+//!
+//! What a client holds a node keeps for it, and the client's own clock tells it that it has lost (see `client::claim`).
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_io::Timer;
 use futures_lite::future::or;
 
+use super::call::Door;
 use super::watch::StateWatch;
+use crate::client::claim as client;
 use crate::clock;
 use crate::node::shared::Node;
-use crate::node::{Core, CoreId, Unanswered};
+use crate::node::{CoreId, Unanswered};
 use crate::nodosum::service::{Hold, ProposeError};
 use crate::nodosum::state::{Candidate, ClusterState, Command, LeaseKind, LeaseName, LeaseStanding, Refusal};
 
@@ -48,43 +51,65 @@ impl Drop for Claim {
     fn drop(&mut self) {
         if !self.given_up && !self.node.is_stopping() {
             let release = self.release();
-            self.node.have_done(move |core| give_up(core, release));
-        }
-    }
-}
-
-/// Gives a claim up, as often as it takes.
-async fn give_up(core: Rc<Core>, release: Command) {
-    while !core.node.is_stopping() {
-        match core.change(release.clone()).await {
-            Err(error @ (ProposeError::NoLeader | ProposeError::Unknown)) => {
-                tracing::warn!(%error, "a lease was not given up yet");
-                core.ring.sleep_until(core.ring.now() + AGAIN).await;
-            }
-            Ok(()) | Err(ProposeError::Refused(_) | ProposeError::Stopping) => return,
+            self.node.have_done(move |core| async move { core.give_up(release).await });
         }
     }
 }
 
 /// A lease that this program holds.
-pub(super) struct Held {
-    claim: Claim,
-    hold: Hold,
+pub(super) enum Held {
+    Here(HeldHere),
+    ByClient(client::Held),
 }
 
 impl Held {
     pub(super) fn token(&self) -> u64 {
-        self.hold.token().0
+        match self {
+            Self::Here(held) => held.hold.token().0,
+            Self::ByClient(held) => held.token(),
+        }
     }
 
-    /// Whether it is held at this moment, by the node's clock.
     pub(super) fn is_held(&self) -> bool {
-        let node = &self.claim.node;
-        !node.is_stopping() && self.hold.is_held(&node.state(), node.tenure(), clock::since_boot())
+        match self {
+            Self::Here(held) => held.is_held(),
+            Self::ByClient(held) => held.is_held(),
+        }
     }
 
     /// Waits until it is lost.
     pub(super) async fn lost(&self) {
+        match self {
+            Self::Here(held) => held.lost().await,
+            Self::ByClient(held) => held.lost().await,
+        }
+    }
+
+    /// Gives it up.
+    pub(super) async fn release(self) -> Result<(), ProposeError> {
+        match self {
+            Self::Here(held) => held.release().await,
+            Self::ByClient(held) => held.release().await,
+        }
+    }
+}
+
+/// One that is held by the node in this process.
+pub(super) struct HeldHere {
+    claim: Claim,
+    hold: Hold,
+}
+
+impl HeldHere {
+    /// Whether it is held at this moment, by the node's clock.
+    fn is_held(&self) -> bool {
+        let node = &self.claim.node;
+        !node.is_stopping()
+            && !node.promises.have_ended()
+            && self.hold.is_held(&node.state(), node.tenure(), clock::since_boot())
+    }
+
+    async fn lost(&self) {
         let mut states = StateWatch::new(&self.claim.node);
         loop {
             states.state();
@@ -105,8 +130,7 @@ impl Held {
         }
     }
 
-    /// Gives it up.
-    pub(super) async fn release(mut self) -> Result<(), ProposeError> {
+    async fn release(mut self) -> Result<(), ProposeError> {
         let released = self.claim.node.change(self.claim.release()).await;
         self.claim.given_up = released.is_ok();
         released
@@ -115,12 +139,12 @@ impl Held {
 
 /// Waits for a grant; `None`: not within `timeout`.
 pub(super) async fn acquire_within(
-    node: &Arc<Node>,
+    door: &Door,
     kind: LeaseKind,
     name: &str,
     timeout: Duration,
 ) -> Result<Option<Held>, ProposeError> {
-    let held = async { acquire(node, kind, name).await.map(Some) };
+    let held = async { acquire(door, kind, name).await.map(Some) };
     let over = async {
         Timer::after(timeout).await;
         Ok(None)
@@ -129,7 +153,14 @@ pub(super) async fn acquire_within(
 }
 
 /// Waits for a grant as long as it takes: also while nobody leads the cluster, or does not hear this node.
-pub(super) async fn acquire(node: &Arc<Node>, kind: LeaseKind, name: &str) -> Result<Held, ProposeError> {
+pub(super) async fn acquire(door: &Door, kind: LeaseKind, name: &str) -> Result<Held, ProposeError> {
+    match door {
+        Door::Node(node) => acquire_here(node, kind, name).await.map(Held::Here),
+        Door::Client(driver) => client::acquire(driver, kind, name).await.map(Held::ByClient),
+    }
+}
+
+async fn acquire_here(node: &Arc<Node>, kind: LeaseKind, name: &str) -> Result<HeldHere, ProposeError> {
     let mut states = StateWatch::new(node);
     loop {
         let claim = match ask(node, kind, name).await {
@@ -147,7 +178,7 @@ pub(super) async fn acquire(node: &Arc<Node>, kind: LeaseKind, name: &str) -> Re
         loop {
             let (state, now) = (states.state(), clock::since_boot());
             if let Some(hold) = Hold::of(&claim.name, claim.candidate, &state, node.tenure(), now) {
-                return Ok(Held { claim, hold });
+                return Ok(HeldHere { claim, hold });
             }
             let standing = claim.standing(&state);
             let changed = async { states.changed().await.map_err(|_| ProposeError::Stopping) };
@@ -203,7 +234,7 @@ macro_rules! holding {
                 self.0.token()
             }
 
-            /// Whether it is held at this moment. By the node's own clock: also right after the process was paused.
+            /// Whether it is held at this moment. By this process's own clock: also right after it was paused.
             #[must_use]
             pub fn is_held(&self) -> bool {
                 self.0.is_held()
@@ -222,7 +253,7 @@ macro_rules! holding {
             #[doc = $released]
             ///
             /// # Errors
-            /// It was not decided yet; it is tried again without waiting for it.
+            /// It was not decided yet; it is given up all the same, without waiting for it.
             pub async fn $release(self) -> Result<(), crate::nodosum::service::ProposeError> {
                 self.0.release().await
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_lite::future::block_on;
 
+use super::call::Door;
 use super::lease::{self, holding};
-use crate::node::shared::Node;
 use crate::nodosum::service::ProposeError;
 use crate::nodosum::state::LeaseKind;
 
@@ -26,7 +26,7 @@ use crate::nodosum::state::LeaseKind;
 /// ```
 #[derive(Clone)]
 pub struct Lock {
-    node: Arc<Node>,
+    door: Door,
     name: Arc<str>,
 }
 
@@ -37,8 +37,8 @@ holding! {
 }
 
 impl Lock {
-    pub(super) fn new(node: &Arc<Node>, name: &str) -> Self {
-        Self { node: Arc::clone(node), name: name.into() }
+    pub(crate) fn new(door: Door, name: &str) -> Self {
+        Self { door, name: name.into() }
     }
 
     /// Its name.
@@ -56,9 +56,9 @@ impl Lock {
     /// Waits for the lock, as long as it takes, in the order of asking. Dropped before, the place in the queue is given up.
     ///
     /// # Errors
-    /// The node stops, or the name begins with `mycel.`: those are reserved.
+    /// The node or client stops, or the name begins with `mycel.`: those are reserved.
     pub async fn acquire(&self) -> Result<LockGuard, ProposeError> {
-        lease::acquire(&self.node, LeaseKind::Lock, &self.name).await.map(LockGuard)
+        lease::acquire(&self.door, LeaseKind::Lock, &self.name).await.map(LockGuard)
     }
 
     /// Waits for the lock; `None`: not within `timeout`.
@@ -66,7 +66,7 @@ impl Lock {
     /// # Errors
     /// As for [`Lock::acquire`].
     pub async fn try_acquire(&self, timeout: Duration) -> Result<Option<LockGuard>, ProposeError> {
-        let held = lease::acquire_within(&self.node, LeaseKind::Lock, &self.name, timeout).await?;
+        let held = lease::acquire_within(&self.door, LeaseKind::Lock, &self.name, timeout).await?;
         Ok(held.map(LockGuard))
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_lite::future::block_on;
 
+use super::call::Door;
 use super::lease::{self, holding};
-use crate::node::shared::Node;
 use crate::nodosum::service::ProposeError;
 use crate::nodosum::state::LeaseKind;
 
@@ -25,7 +25,7 @@ use crate::nodosum::state::LeaseKind;
 /// ```
 #[derive(Clone)]
 pub struct Semaphore {
-    node: Arc<Node>,
+    door: Door,
     name: Arc<str>,
     permits: u32,
 }
@@ -37,8 +37,8 @@ holding! {
 }
 
 impl Semaphore {
-    pub(super) fn new(node: &Arc<Node>, name: &str, permits: u32) -> Self {
-        Self { node: Arc::clone(node), name: name.into(), permits }
+    pub(crate) fn new(door: Door, name: &str, permits: u32) -> Self {
+        Self { door, name: name.into(), permits }
     }
 
     /// Its name.
@@ -56,10 +56,10 @@ impl Semaphore {
     /// Waits for a permit, as long as it takes, in the order of asking. Dropped before, the place in the queue is given up.
     ///
     /// # Errors
-    /// The node stops, or the name is in use with another number of permits, or that number is 0, or the name begins with
-    /// `mycel.`: those are reserved.
+    /// The node or client stops, or the name is in use with another number of permits, or that number is 0, or the name
+    /// begins with `mycel.`: those are reserved.
     pub async fn acquire(&self) -> Result<Permit, ProposeError> {
-        lease::acquire(&self.node, self.kind(), &self.name).await.map(Permit)
+        lease::acquire(&self.door, self.kind(), &self.name).await.map(Permit)
     }
 
     /// Waits for a permit; `None`: not within `timeout`.
@@ -67,7 +67,7 @@ impl Semaphore {
     /// # Errors
     /// As for [`Semaphore::acquire`].
     pub async fn try_acquire(&self, timeout: Duration) -> Result<Option<Permit>, ProposeError> {
-        let held = lease::acquire_within(&self.node, self.kind(), &self.name, timeout).await?;
+        let held = lease::acquire_within(&self.door, self.kind(), &self.name, timeout).await?;
         Ok(held.map(Permit))
     }
 

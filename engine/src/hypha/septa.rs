@@ -6,10 +6,7 @@ use std::time::Duration;
 use futures_lite::future::block_on;
 use mycorrhizal_net::resp::Value;
 
-use super::call::{CallError, Door};
-
-/// Where the commands about septa run: a septum that is always there.
-const SOMEWHERE: &str = "0";
+use super::call::{CallError, Door, SOMEWHERE, field};
 
 /// What holds for all keys of a septum; `None`: nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -110,10 +107,12 @@ impl Septa {
     /// See [`CallError`].
     pub async fn info(&self, name: &str) -> Result<SeptumInfo, CallError> {
         let reply = self.door.run(&self.somewhere, &["SEPTUM", "INFO", name]).await?;
-        let Value::Map(fields) = &reply else { return Err(CallError::Unexpected(reply)) };
-        let number = |wanted: &str| {
-            let field = fields.iter().find(|(name, _)| name.as_bytes() == Some(wanted.as_bytes()));
-            field.and_then(|(_, value)| value.as_integer()).and_then(|value| u64::try_from(value).ok())
+        if !matches!(reply, Value::Map(_)) {
+            return Err(CallError::Unexpected(reply));
+        }
+        let number = |name| {
+            let value = field(&reply, name).and_then(Value::as_integer);
+            value.and_then(|value| u64::try_from(value).ok())
         };
         let limit = |name| number(name).filter(|limit| *limit > 0);
         let policy = SeptumPolicy {

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use futures_lite::future::block_on;
 use mycorrhizal_net::resp::Value;
 
-use super::call::{CallError, Door};
+use super::call::{Call, CallError, Door, SOMEWHERE};
 use super::{Payload, PayloadError};
+use crate::client::{self, Driver};
 use crate::cytoplasm::Kind;
-use crate::node::in_process::{Delivery, Lagged, Subscription};
+use crate::cytoplasm::sink::{Deliveries, Delivery, Gap, Sink};
+use crate::mycel::Slot;
+use crate::node::in_process::Subscription;
 use crate::node::shared::Node;
 use crate::node::{CoreId, Unanswered};
 
@@ -20,7 +23,8 @@ const WAITING_MAX: usize = 16 * 1024;
 ///
 /// A topic is the channel of its name: what is published on it by PUBLISH arrives as well, and SUBSCRIBE sees what is
 /// published here. Messages of one publisher arrive in their order; what is published anywhere after [`Topic::subscribe`]
-/// has returned arrives.
+/// has returned arrives. A subscription of a client whose node is gone goes on by another, and says that messages may be
+/// missing: [`TopicError::Interrupted`].
 ///
 /// ```
 /// # use mycorrhizal::{Hypha, Topic};
@@ -33,20 +37,20 @@ const WAITING_MAX: usize = 16 * 1024;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Topic<T> {
-    node: Arc<Node>,
+    door: Door,
     name: Arc<str>,
     message: PhantomData<fn(T) -> T>,
 }
 
 impl<T> Clone for Topic<T> {
     fn clone(&self) -> Self {
-        Self { node: Arc::clone(&self.node), name: Arc::clone(&self.name), message: PhantomData }
+        Self { door: self.door.clone(), name: Arc::clone(&self.name), message: PhantomData }
     }
 }
 
 impl<T: Payload> Topic<T> {
-    pub(super) fn new(node: &Arc<Node>, name: &str) -> Self {
-        Self { node: Arc::clone(node), name: name.into(), message: PhantomData }
+    pub(crate) fn new(door: Door, name: &str) -> Self {
+        Self { door, name: name.into(), message: PhantomData }
     }
 
     /// Its name.
@@ -67,8 +71,10 @@ impl<T: Payload> Topic<T> {
     /// See [`CallError`].
     pub async fn publish(&self, message: &T) -> Result<u64, CallError> {
         let body = message.encode()?;
-        let door = Door::Node(Arc::clone(&self.node));
-        match door.run(&"0".into(), &[b"PUBLISH", self.name.as_bytes(), &body]).await? {
+        // What is published on one topic goes by one way, and so in order.
+        let slot = Some(Slot::of(self.name.as_bytes()));
+        let call = Call { slot, ..Call::new(&[b"PUBLISH", self.name.as_bytes(), &body]) };
+        match self.door.run_call(&SOMEWHERE.into(), call).await? {
             Value::Integer(receivers) => Ok(receivers.unsigned_abs()),
             other => Err(CallError::Unexpected(other)),
         }
@@ -77,7 +83,7 @@ impl<T: Payload> Topic<T> {
     /// Subscribes to the topic.
     ///
     /// # Errors
-    /// The node stops.
+    /// The node or client stops; by a client, see [`CallError`] as well.
     pub async fn subscribe(&self) -> Result<Messages<T>, CallError> {
         self.subscribe_as(Kind::Channel).await
     }
@@ -85,22 +91,22 @@ impl<T: Payload> Topic<T> {
     /// Subscribes to all topics whose names the name of this one matches as a pattern, as PSUBSCRIBE has them: `chat.*`.
     ///
     /// # Errors
-    /// The node stops.
+    /// The node or client stops; by a client, see [`CallError`] as well.
     pub async fn subscribe_matching(&self) -> Result<Messages<T>, CallError> {
         self.subscribe_as(Kind::Pattern).await
     }
 
     async fn subscribe_as(&self, kind: Kind) -> Result<Messages<T>, CallError> {
-        let (sender, deliveries) = async_channel::bounded(WAITING_MAX);
-        let core = self.node.in_turn(self.node.cores().collect())[0];
+        let (sink, deliveries) = Sink::new(WAITING_MAX);
         let name = Arc::clone(&self.name);
-        let subscribed = self.node.run_on(core, move |core| async move {
-            core.subscribe_in_process(kind, name.as_bytes(), sender).await
-        });
-        let subscription = subscribed.await.map_err(|unanswered| match unanswered {
-            Unanswered::NotBegun | Unanswered::Lost => CallError::Failed("the node has stopped".to_owned()),
-        })?;
-        Ok(Messages { node: Arc::clone(&self.node), core, subscription, deliveries, message: PhantomData })
+        let source = match &self.door {
+            Door::Node(node) => Source::Here(subscribe_here(node, kind, name, sink).await?),
+            Door::Client(driver) => {
+                client::subscription::subscribe(driver, kind, name, sink).await?;
+                Source::ByClient(driver.clone())
+            }
+        };
+        Ok(Messages { _source: source, deliveries, message: PhantomData })
     }
 }
 
@@ -119,6 +125,10 @@ pub enum TopicError {
     /// The subscriber did not keep up, and the subscription has ended: messages are lost to it.
     #[error("the subscriber did not keep up; the subscription has ended")]
     Lagged,
+    /// The connection of a client to its node broke: what was published since the message before may be lost to it. The
+    /// subscription goes on by another connection, and what is published from here on arrives.
+    #[error("the connection to the node broke; messages may be missing here")]
+    Interrupted,
     /// What was published is no such value; the next message may be.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -126,37 +136,70 @@ pub enum TopicError {
 
 /// The messages of a subscription, which ends when this is dropped.
 pub struct Messages<T> {
-    node: Arc<Node>,
-    core: CoreId,
-    subscription: Subscription,
-    deliveries: async_channel::Receiver<Result<Delivery, Lagged>>,
+    /// Dropped, it ends the subscription.
+    _source: Source,
+    deliveries: Deliveries,
     message: PhantomData<fn() -> T>,
 }
 
+/// Where messages come from.
+#[expect(dead_code, reason = "held for what happens when they are dropped")]
+enum Source {
+    Here(SubscriptionHere),
+    /// Whoever listens keeps the client going.
+    ByClient(Driver),
+}
+
+/// A subscription on a core of this process.
+struct SubscriptionHere {
+    node: Arc<Node>,
+    core: CoreId,
+    subscription: Subscription,
+}
+
+async fn subscribe_here(
+    node: &Arc<Node>,
+    kind: Kind,
+    name: Arc<str>,
+    sink: Sink,
+) -> Result<SubscriptionHere, CallError> {
+    let core = node.in_turn(node.cores().collect())[0];
+    let subscribed =
+        node.run_on(
+            core,
+            move |core| async move { core.subscribe_in_process(kind, name.as_bytes(), sink).await },
+        );
+    let subscription = subscribed.await.map_err(|unanswered| match unanswered {
+        Unanswered::NotBegun | Unanswered::Lost => CallError::Failed("the node has stopped".to_owned()),
+    })?;
+    Ok(SubscriptionHere { node: Arc::clone(node), core, subscription })
+}
+
+impl Drop for SubscriptionHere {
+    fn drop(&mut self) {
+        let subscription = self.subscription;
+        // A node that has stopped has no subscriptions.
+        self.node.reach(self.core).call(Box::new(move |core| core.unsubscribe_in_process(subscription)));
+    }
+}
+
 impl<T: Payload> Messages<T> {
-    /// The next message; `None` when the node has stopped, or after [`TopicError::Lagged`].
+    /// The next message; `None` when the node or client has stopped, or after [`TopicError::Lagged`].
     pub async fn next(&mut self) -> Option<Result<Message<T>, TopicError>> {
         let delivered = self.deliveries.recv().await.ok()?;
         Some(match delivered {
-            Ok(Delivery { channel, message, .. }) => {
+            Ok(Delivery { channel, message }) => {
                 let topic = String::from_utf8_lossy(&channel).into_owned();
                 T::decode(&message).map(|message| Message { topic, message }).map_err(TopicError::Payload)
             }
-            Err(Lagged) => Err(TopicError::Lagged),
+            Err(Gap::Lagged) => Err(TopicError::Lagged),
+            Err(Gap::Interrupted) => Err(TopicError::Interrupted),
         })
     }
 
     /// The blocking twin of [`Messages::next`].
     pub fn wait_next(&mut self) -> Option<Result<Message<T>, TopicError>> {
         block_on(self.next())
-    }
-}
-
-impl<T> Drop for Messages<T> {
-    fn drop(&mut self) {
-        let subscription = self.subscription;
-        // A node that has stopped has no subscriptions.
-        self.node.reach(self.core).call(Box::new(move |core| core.unsubscribe_in_process(subscription)));
     }
 }
 

@@ -60,19 +60,33 @@ impl StateWatch {
 /// Something that the members agree on, now and as it changes: who leads, which services there are. Changes that follow
 /// each other faster than they are asked for are one.
 pub struct Watch<V> {
-    states: StateWatch,
-    pick: Arc<dyn Fn(&ClusterState) -> V + Send + Sync>,
+    source: Source<V>,
     last: Option<V>,
 }
 
-impl<V: Clone + PartialEq + Send> Watch<V> {
+/// Where it is known from.
+enum Source<V> {
+    /// The node in this process.
+    State(StateWatch, Arc<dyn Fn(&ClusterState) -> V + Send + Sync>),
+    /// A client, which asks nodes.
+    Told(watch::Receiver<V>),
+}
+
+impl<V: Clone + PartialEq + Send + Sync> Watch<V> {
     pub(crate) fn new(node: &Arc<Node>, pick: impl Fn(&ClusterState) -> V + Send + Sync + 'static) -> Self {
-        Self { states: StateWatch::new(node), pick: Arc::new(pick), last: None }
+        Self { source: Source::State(StateWatch::new(node), Arc::new(pick)), last: None }
+    }
+
+    pub(crate) fn told(values: watch::Receiver<V>) -> Self {
+        Self { source: Source::Told(values), last: None }
     }
 
     /// What it is now.
     pub fn current(&mut self) -> V {
-        let value = (self.pick)(&self.states.state());
+        let value = match &mut self.source {
+            Source::State(states, pick) => pick(&states.state()),
+            Source::Told(values) => values.borrow_and_update().clone(),
+        };
         self.last = Some(value.clone());
         value
     }
@@ -88,7 +102,10 @@ impl<V: Clone + PartialEq + Send> Watch<V> {
             if before.as_ref() != Some(&value) {
                 return Ok(value);
             }
-            self.states.changed().await?;
+            match &mut self.source {
+                Source::State(states, _) => states.changed().await?,
+                Source::Told(values) => values.changed().await.map_err(|_| NodeStopped)?,
+            }
         }
     }
 

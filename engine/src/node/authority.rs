@@ -28,7 +28,12 @@ impl Core {
                 };
                 self.on_service(&cluster.service, proposal).await?
             }
-            None => self.call(CoreId(0), move |core| core.change_alone(command)).await?,
+            None => {
+                if matches!(command, Command::Ask { .. }) {
+                    self.wait_for_earlier_promises().await;
+                }
+                self.call(CoreId(0), move |core| core.change_alone(command)).await?
+            }
         };
         while self.directory.version() < version {
             self.ring.sleep_until(self.ring.now() + LOOK).await;

@@ -7,6 +7,7 @@ use mycorrhizal_net::resp::{Decoder, Protocol, ReplyLimits, Value};
 use mycorrhizal_net::ring::Connection;
 
 use super::call::Question;
+use super::claim::Claim;
 use super::core::Core;
 use super::directory::{CoreId, PeerId};
 use super::mesh::{Manner, RequestContext};
@@ -15,7 +16,7 @@ use crate::command::CommandError;
 use crate::command::table::{self, Row};
 use crate::cytoplasm::SubscriberId;
 use crate::mycel::Db;
-use crate::nodosum::state::{Candidate, Command, LeaseName, SeptumId};
+use crate::nodosum::state::SeptumId;
 
 /// One sender of commands. Belongs to the core that holds it.
 pub struct Caller {
@@ -89,7 +90,7 @@ pub(crate) struct Session {
     /// To how many channels and patterns it is subscribed, those of shards among them.
     pub(crate) subscriptions: usize,
     /// The leases that it has asked for.
-    pub(crate) leases: Vec<LeaseName>,
+    pub(crate) claims: Vec<Claim>,
     /// ASKING: the next command may be for a partition that is on its way to this core.
     pub(crate) asking: bool,
     /// Set when the connection is to end once what it was sent is out.
@@ -221,17 +222,6 @@ impl Caller {
         replies.iter().filter_map(|reply| decode(reply).ok()).collect()
     }
 
-    /// Gives up the leases that the connection has asked for.
-    pub(crate) async fn release_leases(&self) {
-        let leases = std::mem::take(&mut self.session.borrow_mut().leases);
-        let candidate = Candidate { session: self.core.session(), number: self.session().id };
-        for name in leases {
-            if let Err(error) = self.core.change(Command::Release { name, candidate }).await {
-                tracing::warn!(%error, "a lease of a connection that has ended was not given up");
-            }
-        }
-    }
-
     fn question<'a>(&self, manner: Manner, args: &'a [&'a [u8]]) -> Question<'a> {
         let row = args.first().and_then(|name| table::find(name)).expect("what is asked is a command");
         let context = self.session.borrow().request_context();
@@ -350,7 +340,7 @@ impl Session {
             last_row: None,
             input_bytes: 0,
             subscriptions: 0,
-            leases: Vec::new(),
+            claims: Vec::new(),
             asking: false,
             closing: false,
             over_soft_limit_ms: None,

@@ -55,7 +55,7 @@ fn welcome(core: &Rc<Core>, connection: Connection, port: PortKind) {
         serve(&caller).await;
         let core = Rc::clone(&caller.core);
         caller.end_subscriptions();
-        caller.release_leases().await;
+        caller.end_claims().await;
         core.callers.borrow_mut().remove(key);
         core.counters().connections.subtract(1);
         core.node.connections.fetch_sub(1, Relaxed);

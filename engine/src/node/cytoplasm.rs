@@ -26,6 +26,7 @@ use slab::Slab;
 
 use super::caller::Caller;
 use super::directory::{CoreId, PeerId};
+use crate::cytoplasm::sink::Sink;
 use crate::cytoplasm::{Announcer, Interest, Subscriptions};
 use crate::mycel::Hasher;
 use delivery::Deliveries;
@@ -59,7 +60,7 @@ pub(crate) enum Outlet {
     /// A connection.
     Connection(Rc<Caller>),
     /// Something in this process.
-    InProcess(in_process::Outlet),
+    InProcess(Sink),
 }
 
 impl Cytoplasm {

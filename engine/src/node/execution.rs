@@ -288,9 +288,9 @@ pub(crate) async fn run_as(
         session.no_touch = context.no_touch;
     }
     Reader::new(&caller).feed(request).await;
-    if !caller.session().leases.is_empty() {
+    if !caller.session().claims.is_empty() {
         // Whoever asked for them has no connection that could hold them.
-        caller.release_leases().await;
+        caller.end_claims().await;
     }
     caller.take_output()
 }

@@ -4,10 +4,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use mycorrhizal_net::identity::NodeId;
 use tokio::sync::watch;
 
+use super::claim::Promises;
 use super::cluster::Cluster;
 use super::counter::{Buckets, CoreCounters};
 use super::directory::CoreId;
@@ -76,6 +78,8 @@ pub(crate) struct Node {
     pub(crate) connection_ids: AtomicU64,
     /// Requests that any of several nodes could have taken.
     turns: AtomicUsize,
+    /// What holders of leases may rely on.
+    pub(crate) promises: Promises,
     /// Connections open on all cores; bounded by `maxclients`.
     pub(crate) connections: AtomicU64,
     /// Set once, when the node is to stop.
@@ -90,6 +94,8 @@ impl Node {
     pub(crate) fn new(parts: Parts) -> Self {
         let counters = parts.posts.iter().map(|_| CoreCounters::new()).collect();
         let (states, _) = watch::channel(Arc::clone(&parts.first_state));
+        // One of a cluster comes back later than its last life could promise.
+        let forgets = parts.cluster.is_none() && parts.ports.plain.is_some();
         Self {
             id: parts.id,
             states,
@@ -105,6 +111,7 @@ impl Node {
             config_file: parts.config_file,
             connection_ids: AtomicU64::new(0),
             turns: AtomicUsize::new(0),
+            promises: Promises::new(forgets),
             connections: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             stop_requests: parts.stop_requests,
@@ -151,7 +158,7 @@ impl Node {
         self.tenure().is_none_or(|tenure| tenure.holds_for(clock::since_boot(), version))
     }
 
-    /// The state of the cluster, now and as it changes; a change may also mean that the node stops.
+    /// The state of the cluster, now and as it changes; a change may also mean that the node stops, or leaves.
     pub(crate) fn states(&self) -> watch::Receiver<Arc<ClusterState>> {
         self.states.subscribe()
     }
@@ -165,6 +172,14 @@ impl Node {
             }
             newer
         });
+    }
+
+    /// Promises holders of leases nothing more, and tells those in this process; returns when the last promise is over,
+    /// since the machine's boot.
+    pub(crate) fn end_promises(&self) -> Duration {
+        let last = self.promises.end();
+        self.states.send_modify(|_| {});
+        last
     }
 
     /// Whether the node is on its way down.

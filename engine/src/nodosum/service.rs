@@ -116,6 +116,9 @@ pub enum ProposeError {
     /// It was sent, and no answer came: it may still take effect.
     #[error("no answer from the leader of the cluster; whether it takes effect is unknown")]
     Unknown,
+    /// A node refused what a client asked of it, and nothing has changed; the text is the one that it gave.
+    #[error("{0}")]
+    PeerRefused(String),
     /// The node is stopping, and nothing has changed.
     #[error("the node is stopping")]
     Stopping,

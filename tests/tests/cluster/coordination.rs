@@ -1,6 +1,8 @@
 //! What the nodes agree on: septa, elections, locks, services.
 
-use mycorrhizal_tests::clock::wait_for;
+use std::time::Duration;
+
+use mycorrhizal_tests::clock::{now, wait_for};
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::server::{Daemon, Server as _};
 use mycorrhizal_tests::wire::Reply;
@@ -43,6 +45,50 @@ fn a_lock_is_held_by_one_connection_until_it_ends() {
     assert!(third.say("SEMAPHORE ACQUIRE pool 2").as_integer() > second);
     assert!(other.say("SEMAPHORE ACQUIRE pool 2").as_integer() > second);
     assert!(cluster.nodes[0].connect().say("SEMAPHORE ACQUIRE pool 2 TIMEOUT 20").is_null());
+}
+
+#[test]
+fn a_leased_claim_outlives_its_connection_by_what_was_promised_and_no_more() {
+    let cluster = Cluster::start(2);
+    let (mut one, mut other) = (cluster.nodes[0].connect(), cluster.nodes[1].connect());
+    let promise = |reply: &Reply| (reply.items[0].as_integer(), reply.items[1].as_integer());
+    let first = one.say("LOCK ACQUIRE job LEASE");
+    for _ in 0..10 {
+        assert!(other.say("LOCK ACQUIRE job TIMEOUT 150 LEASE").is_null(), "its place is kept");
+        let again = one.say("LOCK ACQUIRE job TIMEOUT 0 LEASE");
+        assert_eq!(promise(&again).0, promise(&first).0);
+        assert!((1..=1_080).contains(&promise(&again).1), "{again}");
+    }
+    let sent = now();
+    let (token, promised) = promise(&one.say("LOCK ACQUIRE job TIMEOUT 0 LEASE"));
+    drop(one);
+    let mut granted = other.say("LOCK ACQUIRE job TIMEOUT 150 LEASE");
+    while granted.is_null() {
+        granted = other.say("LOCK ACQUIRE job TIMEOUT 150 LEASE");
+    }
+    assert!(sent.elapsed() >= Duration::from_millis(promised.unsigned_abs()), "{:?}", sent.elapsed());
+    assert!(promise(&granted).0 > token);
+    // Not asked for again, it is given up though the connection is there.
+    let third = cluster.nodes[0].connect().say("LOCK ACQUIRE job").as_integer();
+    assert!(third > promise(&granted).0);
+    assert!(other.say("LOCK ACQUIRE job LEASE").as_text().contains("the claim has ended"));
+    assert_eq!(other.say("LOCK RELEASE job").as_integer(), 0);
+    assert!(!other.say("LOCK ACQUIRE job LEASE").is_error());
+    assert_eq!(other.say("LOCK RELEASE job").as_integer(), 1);
+}
+
+#[test]
+fn a_node_that_remembers_nothing_keeps_the_promises_of_its_last_life() {
+    let mut node = Daemon::on_cores("0");
+    let mut one = node.connect();
+    let _first = one.say("LOCK ACQUIRE job LEASE");
+    let sent = now();
+    let promised = one.say("LOCK ACQUIRE job TIMEOUT 0 LEASE").items[1].as_integer();
+    node.process().signal("KILL");
+    node.process().wait();
+    let next = Daemon::on_cores("0");
+    assert!(next.connect().say("LOCK ACQUIRE job").as_integer() > 0);
+    assert!(sent.elapsed() >= Duration::from_millis(promised.unsigned_abs()), "{:?}", sent.elapsed());
 }
 
 #[test]

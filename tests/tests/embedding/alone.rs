@@ -147,7 +147,7 @@ fn septa_come_and_go() {
 fn one_leads_and_its_tokens_rise() {
     let hypha = builder().start().unwrap();
     let election = hypha.election("jobs");
-    let mut watch = election.observe();
+    let mut watch = election.blocking().observe().unwrap();
     assert_eq!(watch.wait_next(), Ok(None));
     let first = election.blocking().campaign().unwrap();
     assert!(first.is_held());
@@ -160,7 +160,7 @@ fn one_leads_and_its_tokens_rise() {
     let second = election.blocking().campaign().unwrap();
     assert!(second.token() > token);
     second.wait_resign().unwrap();
-    assert_eq!(election.leader(), None);
+    assert_eq!(election.blocking().leader(), Ok(None));
 
     let pool = hypha.semaphore("pool", 2).blocking();
     let permits = [pool.acquire().unwrap(), pool.acquire().unwrap()];

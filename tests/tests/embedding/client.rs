@@ -1,5 +1,8 @@
 //! Clients of daemons: they hold no data, and find the owner of every key.
 
+mod lease;
+mod topic;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,6 +12,11 @@ use mycorrhizal_tests::server::{Daemon, DaemonOptions, Server as _};
 
 fn address(port: u16) -> String {
     format!("127.0.0.1:{port}")
+}
+
+/// A client that knows of every node.
+fn client_of(cluster: &Cluster) -> BlockingClient {
+    BlockingClient::connect(cluster.nodes.iter().map(|node| address(node.port()))).unwrap()
 }
 
 fn pairs(count: i64) -> Vec<(String, i64)> {
@@ -81,8 +89,7 @@ fn septa_of_a_cluster_are_the_clients_too() {
 #[test]
 fn a_client_follows_partitions_as_they_move() {
     let mut cluster = Cluster::start(3);
-    let seeds: Vec<String> = cluster.nodes.iter().map(|node| address(node.port())).collect();
-    let client = BlockingClient::connect(seeds).unwrap();
+    let client = client_of(&cluster);
     let numbers = client.septum::<i64>("0");
     numbers.set_many(&pairs(1_000)).unwrap();
     let over = AtomicBool::new(false);

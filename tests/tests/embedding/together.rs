@@ -64,7 +64,7 @@ fn leadership_passes_on_and_what_a_node_had_goes_with_it() {
 
     let election = nodes.node(1).election("billing").blocking();
     assert!(election.campaign_within(SOON).unwrap().is_none());
-    wait("who leads", || election.leader().is_some_and(|leader| leader.node_name == "node-2"));
+    wait("who leads", || election.leader().unwrap().is_some_and(|leader| leader.node_name == "node-2"));
     let id = nodes.node(2).id();
     nodes.end(2);
     assert!(!first.is_held());

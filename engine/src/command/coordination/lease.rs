@@ -5,17 +5,30 @@
 //!
 //! Names that begin with `mycel.` are reserved: ELECTION tells who leads the cluster's own
 //! [subsystems](crate::nodosum::subsystem), and nobody else campaigns for them.
+//!
+//! With LEASE, a claim is for a holder that is to know by its own clock that it has lost, whatever becomes of the
+//! connection ([`crate::node::claim`] says how):
+//!
+//! ```text
+//!   ELECTION CAMPAIGN jobs TIMEOUT 300 LEASE      null: not yet; the place in the queue is kept
+//!   ELECTION CAMPAIGN jobs TIMEOUT 300 LEASE      [token, ms]: nobody else has it for so long after this was sent
+//!   ELECTION CAMPAIGN jobs TIMEOUT 300 LEASE      [token, ms]: the same for longer
+//! ```
+//!
+//! A claim that is not asked for again for 1.2 s is given up; RELEASE takes note of that, and it may be asked for anew.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mycorrhizal_net::resp::{Args, Reply};
 use mycorrhizal_net::ring::Connection;
 
 use super::{CONTAINER, HELP, SUBCOMMAND, number, text};
 use crate::command::{Command, CommandError, Run};
+use crate::node::claim::{Claim, Life};
 use crate::node::{Caller, NOT_HEARD};
+use crate::nodosum::service::ProposeError;
 use crate::nodosum::state::{
-    Candidate, ClusterState, Command as Change, Lease, LeaseClass, LeaseKind, LeaseName, LeaseStanding,
+    ClusterState, Command as Change, Grant, Lease, LeaseClass, LeaseKind, LeaseName, LeaseStanding,
 };
 
 pub(super) const ELECTION: Command = Command {
@@ -40,7 +53,7 @@ pub(super) const SEMAPHORE: Command = Command {
 };
 
 /// A subcommand that waits for a grant.
-const ASK: Command = Command { syntax: "name [TIMEOUT milliseconds]", arity: -3, ..SUBCOMMAND };
+const ASK: Command = Command { syntax: "name [TIMEOUT milliseconds] [LEASE]", arity: -3, ..SUBCOMMAND };
 /// A subcommand about one name.
 const NAMED: Command = Command { syntax: "name", arity: 3, ..SUBCOMMAND };
 /// A subcommand about all names.
@@ -97,7 +110,7 @@ const SEMAPHORE_SUBCOMMANDS: &[Command] = &[
     Command {
         name: "acquire",
         summary: "Waits for one of the permits; replies with the fencing token, or null after the time-out.",
-        syntax: "name permits [TIMEOUT milliseconds]",
+        syntax: "name permits [TIMEOUT milliseconds] [LEASE]",
         arity: -4,
         run: Run::Node(|caller, args, reply| Box::pin(acquire_permit(caller, args, reply))),
         ..SUBCOMMAND
@@ -135,48 +148,117 @@ async fn ask(
     reply: &mut Reply<'_>,
 ) -> Result<(), CommandError> {
     let name = text(args.get(2))?;
-    let timeout = match args.len() - options {
-        0 => None,
-        2 if args.get(options).eq_ignore_ascii_case(b"timeout") => {
-            Some(Duration::from_millis(number(args.get(options + 1))?))
-        }
-        _ => return Err(CommandError::Syntax),
-    };
-    let candidate = candidate(caller);
-    let deadline = timeout.map(|timeout| caller.core.ring.now() + timeout);
-    caller.core.change(Change::Ask { name: name.clone(), kind, candidate }).await?;
+    let Wish { deadline, leased } = Wish::parse(caller, options, args)?;
     let key = LeaseName { class: kind.class(), name };
-    caller.session.borrow_mut().leases.push(key.clone());
+    let (claim, is_new) = match caller.claimed(&key) {
+        Some(claim) => (claim, false),
+        None => (caller.claim(key, leased), true),
+    };
+    if leased && claim.life.is_none() {
+        return Err(CommandError::Text("ERR this connection has claimed it without LEASE"));
+    }
+    if claim.life.as_ref().is_some_and(|life| life.is_over()) {
+        return Err(ENDED);
+    }
+    claim.life.iter().for_each(|life| life.begin_asking());
+    // A leased claim is asked for once, and then renewed.
+    let joined = if is_new || claim.life.is_none() { join(caller, kind, &claim).await } else { Ok(()) };
+    if is_new && joined.as_ref().is_err_and(|error| *error != ProposeError::Unknown) {
+        caller.unclaim(&claim);
+    }
+    let waited = match joined {
+        Ok(()) => wait(caller, &claim, deadline, reply).await,
+        Err(error) => Err(error.into()),
+    };
+    claim.life.iter().for_each(|life| life.end_asking());
+    waited
+}
+
+/// Joins the queue.
+async fn join(caller: &Caller, kind: LeaseKind, claim: &Claim) -> Result<(), ProposeError> {
+    let ask = Change::Ask { name: claim.name.name.clone(), kind, candidate: claim.candidate };
+    caller.core.change(ask).await
+}
+
+/// How a grant is asked for.
+struct Wish {
+    deadline: Option<Instant>,
+    /// Whether the claim is to live only as long as it is asked for again.
+    leased: bool,
+}
+
+impl Wish {
+    fn parse(caller: &Caller, mut at: usize, args: Args<'_>) -> Result<Self, CommandError> {
+        let mut wish = Self { deadline: None, leased: false };
+        while at < args.len() {
+            if args.get(at).eq_ignore_ascii_case(b"lease") {
+                wish.leased = true;
+                at += 1;
+            } else if args.get(at).eq_ignore_ascii_case(b"timeout") && at + 1 < args.len() {
+                let timeout = Duration::from_millis(number(args.get(at + 1))?);
+                wish.deadline = Some(caller.core.ring.now() + timeout);
+                at += 2;
+            } else {
+                return Err(CommandError::Syntax);
+            }
+        }
+        Ok(wish)
+    }
+}
+
+/// The claim is not in any queue any more.
+const ENDED: CommandError = CommandError::Text(
+    "TRYAGAIN the claim has ended: this node was not heard for a while, or was not asked again in time",
+);
+
+async fn wait(
+    caller: &Caller,
+    claim: &Claim,
+    deadline: Option<Instant>,
+    reply: &mut Reply<'_>,
+) -> Result<(), CommandError> {
+    let core = &caller.core;
     loop {
-        let state = caller.core.directory.state();
-        let Some(standing) = state.leases().find(&key).and_then(|lease| lease.standing(candidate)) else {
-            return Err(CommandError::Text(
-                "ERR this node was not heard for a while: the candidacy has ended",
-            ));
-        };
+        let Some(standing) = standing(caller, claim) else { return Err(ENDED) };
         // What was granted to a node that has not been heard since may be another's by now.
         if let LeaseStanding::Granted(grant) = standing
-            && caller.core.may_act()
+            && core.may_act()
+            && answer(caller, grant, claim.life.as_deref(), reply)
         {
-            reply.integer(i64::try_from(grant.token.0).unwrap_or(i64::MAX));
             return Ok(());
         }
         if caller.connection().is_some_and(Connection::receive_ended) {
             // What it asked for is given up with all else that it asked for.
             return Err(CommandError::Text("ERR the connection has ended"));
         }
-        if deadline.is_some_and(|deadline| caller.core.ring.now() >= deadline) {
-            caller.core.change(Change::Release { name: key, candidate }).await?;
+        if deadline.is_some_and(|deadline| core.ring.now() >= deadline) {
+            if claim.life.is_none() {
+                core.change(claim.release()).await?;
+                caller.unclaim(claim);
+            }
             reply.null();
             return Ok(());
         }
-        caller.core.ring.sleep_until(caller.core.ring.now() + LOOK).await;
+        core.ring.sleep_until(core.ring.now() + LOOK).await;
     }
 }
 
-/// The connection, as one who asks for leases.
-fn candidate(caller: &Caller) -> Candidate {
-    Candidate { session: caller.core.session(), number: caller.session().id }
+fn standing(caller: &Caller, claim: &Claim) -> Option<LeaseStanding> {
+    caller.core.directory.state().leases().find(&claim.name)?.standing(claim.candidate)
+}
+
+/// Tells of a grant; `false`: nothing can be promised of it yet.
+fn answer(caller: &Caller, grant: Grant, life: Option<&Life>, reply: &mut Reply<'_>) -> bool {
+    let token = i64::try_from(grant.token.0).unwrap_or(i64::MAX);
+    let Some(life) = life else {
+        reply.integer(token);
+        return true;
+    };
+    let Some(promised) = caller.core.promise(life) else { return false };
+    reply.array(2);
+    reply.integer(token);
+    reply.integer(i64::try_from(promised.as_millis()).unwrap_or(i64::MAX));
+    true
 }
 
 async fn release(
@@ -185,13 +267,23 @@ async fn release(
     args: Args<'_>,
     reply: &mut Reply<'_>,
 ) -> Result<(), CommandError> {
-    let (name, candidate) = (LeaseName { class, name: text(args.get(2))? }, candidate(caller));
-    let state = caller.core.directory.state();
-    let had = state.leases().find(&name).and_then(|lease| lease.standing(candidate)).is_some();
-    if had {
-        caller.core.change(Change::Release { name: name.clone(), candidate }).await?;
+    let name = LeaseName { class, name: text(args.get(2))? };
+    let Some(claim) = caller.claimed(&name) else {
+        reply.integer(0);
+        return Ok(());
+    };
+    let had = standing(caller, &claim).is_some();
+    match &claim.life {
+        // It is being given up.
+        Some(life) if life.is_over() => {}
+        Some(life) => {
+            life.end();
+            caller.core.give_up(claim.release()).await;
+        }
+        None if had => caller.core.change(claim.release()).await?,
+        None => {}
     }
-    caller.session.borrow_mut().leases.retain(|held| *held != name);
+    caller.unclaim(&claim);
     reply.integer(i64::from(had));
     Ok(())
 }

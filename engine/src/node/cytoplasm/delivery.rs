@@ -60,9 +60,9 @@ impl Core {
                         });
                         deliveries.items.push(Item { to, start, end });
                     }
-                    Some(Outlet::InProcess(outlet)) => {
+                    Some(Outlet::InProcess(sink)) => {
                         self.ring.note_wake();
-                        if !outlet.deliver(pattern, channel, message) {
+                        if !sink.deliver(channel, message) {
                             deliveries.lagging.push(to);
                             continue;
                         }
