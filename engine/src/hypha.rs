@@ -25,6 +25,7 @@ mod semaphore;
 mod septa;
 mod septum;
 mod services;
+mod together;
 mod topic;
 mod watch;
 

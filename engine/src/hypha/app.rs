@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_lite::future::block_on;
 use mycorrhizal_net::identity::NodeId;
 
+use super::together::all;
 use super::{Payload, PayloadError};
 use crate::clock;
 use crate::cytoplasm::{Answer, Answering, Delivery, Demand, Outcome};
@@ -108,7 +107,7 @@ impl<T: Payload> App<T> {
         let (sender, deliveries) = async_channel::unbounded();
         let name = self.name.to_string();
         let opened = self.node.run_on(self.core(), move |core| async move { core.open_inbox(&name, sender) });
-        if !opened.await.map_err(unanswered)? {
+        if !opened.await.map_err(ProposeError::from)? {
             return Err(ListenError::Taken(self.name.to_string()));
         }
         let inbox = Inbox {
@@ -118,7 +117,7 @@ impl<T: Payload> App<T> {
         };
         let name = self.name.to_string();
         let announced = self.node.run_on(CoreId(0), |core| core.announce_application(name));
-        announced.await.map_err(unanswered)??;
+        announced.await.map_err(ProposeError::from)??;
         Ok(inbox)
     }
 
@@ -133,7 +132,7 @@ impl<T: Payload> App<T> {
         let capabilities: BTreeSet<String> = capabilities.into_iter().map(Into::into).collect();
         let name = self.name.to_string();
         let declared = self.node.run_on(CoreId(0), |core| core.announce_capabilities(name, capabilities));
-        declared.await.map_err(unanswered)?
+        declared.await?
     }
 
     /// The nodes where it listens, as far as this node knows, this one among them.
@@ -227,29 +226,6 @@ impl<T: Payload> App<T> {
             Err(Unanswered::Lost) => Err(MessageError::Unknown("the node has stopped".to_owned())),
         }
     }
-}
-
-fn unanswered(unanswered: Unanswered) -> ProposeError {
-    match unanswered {
-        Unanswered::NotBegun => ProposeError::Stopping,
-        Unanswered::Lost => ProposeError::Unknown,
-    }
-}
-
-/// Polls all futures until each is done; their outputs stand in their order.
-async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut futures: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, output) in futures.iter_mut().zip(&mut outputs).filter(|(_, output)| output.is_none()) {
-            if let Poll::Ready(value) = future.as_mut().poll(context) {
-                *output = Some(value);
-            }
-        }
-        if outputs.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
 }
 
 /// The messages of an application that have come to this node. Cheap to clone: each message goes to one of the clones.

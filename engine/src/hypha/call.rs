@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mycorrhizal_net::resp::{Decoder, Protocol, ReplyLimits, Value, encode_command};
 
 use super::PayloadError;
+use super::together::all;
 use crate::client::Driver;
 use crate::command::{Flags, table};
 use crate::mycel::{Db, PARTITIONS, Slot};
@@ -132,17 +133,8 @@ async fn run_here(node: &Arc<Node>, septum: &Arc<str>, calls: Vec<Call>) -> Vec<
     let asked = asked.map(|(core, (request, places))| async move {
         (places, ask(node, core, Arc::clone(septum), request).await)
     });
-    let mut tasks: Vec<_> = asked.map(Box::pin).collect();
     // All are sent before the first is waited for.
-    let mut answers = Vec::with_capacity(tasks.len());
-    for task in &mut tasks {
-        answers.push(futures_lite::future::poll_once(task).await);
-    }
-    for (task, answer) in tasks.into_iter().zip(answers) {
-        let (places, reply) = match answer {
-            Some(answer) => answer,
-            None => task.await,
-        };
+    for (places, reply) in all(asked).await {
         let replies = decode(reply, places.len());
         places.into_iter().zip(replies).for_each(|(at, outcome)| outcomes[at] = Some(outcome));
     }

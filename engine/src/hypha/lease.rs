@@ -21,8 +21,8 @@ use super::call::Door;
 use super::watch::StateWatch;
 use crate::client::claim as client;
 use crate::clock;
+use crate::node::CoreId;
 use crate::node::shared::Node;
-use crate::node::{CoreId, Unanswered};
 use crate::nodosum::service::{Hold, ProposeError};
 use crate::nodosum::state::{Candidate, ClusterState, Command, LeaseKind, LeaseName, LeaseStanding, Refusal};
 
@@ -214,10 +214,7 @@ async fn ask(node: &Arc<Node>, kind: LeaseKind, name: &str) -> Result<Claim, Pro
             }
         }
     });
-    asked.await.map_err(|unanswered| match unanswered {
-        Unanswered::NotBegun => ProposeError::Stopping,
-        Unanswered::Lost => ProposeError::Unknown,
-    })?
+    asked.await?
 }
 
 /// Something held, in its public form.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures_lite::future::block_on;
 
 use super::watch::Watch;
+use crate::node::CoreId;
 use crate::node::shared::Node;
-use crate::node::{CoreId, Unanswered};
 use crate::nodosum::service::ProposeError;
 use crate::nodosum::state::{ClusterState, Health, Service};
 
@@ -127,14 +127,7 @@ fn instances(state: &ClusterState, name: &str) -> Vec<Service> {
 }
 
 async fn announce(node: &Arc<Node>, service: Service) -> Result<(), ProposeError> {
-    node.run_on(CoreId(0), |core| core.announce_service(service)).await.map_err(unanswered)?
-}
-
-fn unanswered(unanswered: Unanswered) -> ProposeError {
-    match unanswered {
-        Unanswered::NotBegun => ProposeError::Stopping,
-        Unanswered::Lost => ProposeError::Unknown,
-    }
+    node.run_on(CoreId(0), |core| core.announce_service(service)).await?
 }
 
 /// A service that this program has registered. Dropped, it is deregistered.
@@ -178,7 +171,7 @@ impl Registration {
         self.ended = true;
         let (name, instance) = (self.service.name.clone(), self.service.instance.clone());
         let withdrawn = self.node.run_on(CoreId(0), |core| core.withdraw_service(name, instance));
-        withdrawn.await.map_err(unanswered)?
+        withdrawn.await?
     }
 
     /// The blocking twin of [`Registration::deregister`].

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_lite::{Stream, stream};
 use tokio::sync::watch;
 
+use crate::node::CoreId;
 use crate::node::shared::Node;
-use crate::node::{CoreId, Unanswered};
 use crate::nodosum::service::ProposeError;
 use crate::nodosum::state::{ClusterState, Command};
 
@@ -18,11 +18,7 @@ pub struct NodeStopped;
 impl Node {
     /// Has a change of the coordinated state decided, and returns when the first core knows of it.
     pub(crate) async fn change(&self, command: Command) -> Result<(), ProposeError> {
-        let decided = self.run_on(CoreId(0), |core| async move { core.change(command).await });
-        decided.await.map_err(|unanswered| match unanswered {
-            Unanswered::NotBegun => ProposeError::Stopping,
-            Unanswered::Lost => ProposeError::Unknown,
-        })?
+        self.run_on(CoreId(0), |core| async move { core.change(command).await }).await?
     }
 
     /// The coordinated state as the first core knows it.

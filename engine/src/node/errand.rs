@@ -8,6 +8,7 @@ use super::core::Core;
 use super::directory::CoreId;
 use super::mesh::Call;
 use super::shared::Node;
+use crate::nodosum::service::ProposeError;
 
 /// Why nothing came of an errand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub(crate) enum Unanswered {
     NotBegun,
     /// The core ended before it answered; something may have been done.
     Lost,
+}
+
+impl From<Unanswered> for ProposeError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::NotBegun => Self::Stopping,
+            Unanswered::Lost => Self::Unknown,
+        }
+    }
 }
 
 impl Node {
