@@ -126,24 +126,34 @@ fn the_smaller_side_of_a_cut_refuses_and_the_larger_goes_on() {
 
 #[test]
 fn what_is_late_one_way_only_is_late() {
+    with_late(&Paths::one_way([2], [0, 1]));
+}
+
+#[test]
+fn what_is_late_everywhere_is_late() {
+    with_late(&Paths::among([0, 1, 2]));
+}
+
+/// A cluster whose messages take 120 ms on some paths, about, serves and gives nobody up.
+fn with_late(paths: &Paths) {
     let capabilities = Lab::probe();
     if !capabilities.has(Kind::Relay) && !capabilities.has(Kind::Netem) {
         let missing = |capability: &&Capability| matches!(capability.kind, Kind::Relay | Kind::Netem);
         return capabilities.iter().filter(missing).for_each(|capability| eprintln!("{capability}"));
     }
-    let Some(mut cluster) = ClusterOptions::new(3).with("--log-level", "debug").start() else { return };
+    let Some(mut cluster) = Cluster::start(3) else { return };
     wait_until_all_act(&cluster, 3);
     let late = Impairment {
         delay: Duration::from_millis(120),
         jitter: Duration::from_millis(20),
         ..Impairment::default()
     };
-    cluster.lab_mut().apply(&Paths::one_way([2], [0, 1]), Fault::Impair(late)).unwrap();
+    cluster.lab_mut().apply(paths, Fault::Impair(late)).unwrap();
     every_key::wait_until_whole(&cluster, 3, "late");
     let mut told = [Told::default(); COUNTERS];
     let mut connection = cluster.connect(2);
     connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    for _ in 0..5 {
+    for _ in 0..2 {
         increment(&mut connection, &mut told, || {});
     }
     check(&cluster, 0, &told);
