@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mycorrhizal_tests::clock::wait_for;
 use mycorrhizal_tests::cluster::Cluster;
 use mycorrhizal_tests::server::{Daemon, Server as _};
-use mycorrhizal_tests::wire::{Connection, encode};
+use mycorrhizal_tests::wire::{Connection, Reply, encode};
 
 /// Messages of each publisher to each channel.
 const MESSAGES: usize = 600;
@@ -51,7 +51,7 @@ fn hear(connection: &mut Connection) -> BTreeMap<(String, String, String), usize
     let mut heard = BTreeMap::new();
     loop {
         let reply = connection.read().unwrap().reply;
-        let words: Vec<String> = reply.items.iter().map(|item| item.as_text()).collect();
+        let words: Vec<String> = reply.items.iter().map(Reply::as_text).collect();
         let [kind, .., channel, message] = words.as_slice() else { panic!("{reply}") };
         let Some((speaker, number)) = message.split_once(':') else { return heard };
         let next = heard.entry((kind.clone(), channel.clone(), speaker.to_owned())).or_insert(0);
