@@ -30,12 +30,22 @@ impl Cluster {
     /// When they do not become one.
     #[must_use]
     pub fn start(nodes: usize) -> Self {
+        Self::start_on(nodes, "0")
+    }
+
+    /// Starts so many nodes, each on these cores, and waits until they are one cluster.
+    ///
+    /// # Panics
+    /// When they do not become one.
+    #[must_use]
+    pub fn start_on(nodes: usize, cores: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory can be made");
         std::fs::write(directory.path().join("key"), KEY).expect("a file can be written");
         let name = directory.path().display().to_string();
         let mut cluster = Self { name, directory, nodes: Vec::new() };
         let launched: Vec<Launched> = (0..nodes)
-            .map(|number| cluster.options(number).with("--expect", &nodes.to_string()).launch())
+            .map(|number| cluster.options(number).with("--cores", cores).with("--expect", &nodes.to_string()))
+            .map(DaemonOptions::launch)
             .collect();
         cluster.nodes = launched.into_iter().map(ready).collect();
         cluster

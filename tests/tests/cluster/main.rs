@@ -1,6 +1,8 @@
 //! Several daemons as one: formation, routing, moving, failing, and what they agree on.
 #![expect(clippy::unwrap_used, reason = "what the tests call is a test too")]
 
+mod announced;
+mod bus;
 mod clocks;
 mod coordination;
 mod counting;

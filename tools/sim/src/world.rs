@@ -246,19 +246,24 @@ impl<M: Machine> World<M> {
 
     /// Lets everything happen that happens until then.
     pub fn run_until(&mut self, until: Time) {
-        while let Some((at, happening)) = self.queue.pop(until) {
-            self.now = at;
-            match happening {
-                Happening::Wake(node) if self.nodes[node].wake == Some(at) => {
-                    self.nodes[node].wake = None;
-                    self.wake(node);
-                    self.plan_wake(node);
-                }
-                Happening::Wake(_) => {}
-                Happening::Arrival(delivery) => self.arrive(delivery),
-            }
-        }
+        while self.step(until) {}
         self.now = self.now.max(until);
+    }
+
+    /// Lets the next thing happen, if it happens not after `until`. Says whether there was one.
+    pub fn step(&mut self, until: Time) -> bool {
+        let Some((at, happening)) = self.queue.pop(until) else { return false };
+        self.now = at;
+        match happening {
+            Happening::Wake(node) if self.nodes[node].wake == Some(at) => {
+                self.nodes[node].wake = None;
+                self.wake(node);
+                self.plan_wake(node);
+            }
+            Happening::Wake(_) => {}
+            Happening::Arrival(delivery) => self.arrive(delivery),
+        }
+        true
     }
 
     fn wake(&mut self, node: NodeIndex) {

@@ -28,7 +28,8 @@ pub struct Checker {
     answered: Vec<u64>,
     keys: Vec<Keys>,
     done: BTreeSet<u64>,
-    lost_keys: usize,
+    /// By partition.
+    lost_keys: Vec<usize>,
     failures: Vec<String>,
 }
 
@@ -41,7 +42,7 @@ impl Default for Checker {
             answered: vec![0; PARTITIONS],
             keys: vec![Keys::new(); PARTITIONS],
             done: BTreeSet::new(),
-            lost_keys: 0,
+            lost_keys: vec![0; PARTITIONS],
             failures: Vec::new(),
         }
     }
@@ -70,7 +71,12 @@ impl Checker {
 
     /// How many keys went with their owners.
     pub fn lost_keys(&self) -> usize {
-        self.lost_keys
+        self.lost_keys.iter().sum()
+    }
+
+    /// How many keys of a partition went with its owners.
+    pub fn lost_keys_of(&self, partition: PartitionId) -> usize {
+        self.lost_keys[partition.index()]
     }
 
     /// Something did not hold.
@@ -175,7 +181,7 @@ impl Checker {
 
     fn forget(&mut self, is_lost: impl Fn(PartitionId) -> bool) {
         for partition in PartitionId::all().filter(|partition| is_lost(*partition)) {
-            self.lost_keys += self.keys[partition.index()].len();
+            self.lost_keys[partition.index()] += self.keys[partition.index()].len();
             self.keys[partition.index()].clear();
         }
     }

@@ -7,17 +7,17 @@ mod data;
 mod moving;
 mod planning;
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use mycorrhizal::mycel::transfer::{Export, Exports, Imports, Terms};
+use mycorrhizal::mycel::transfer::{Export, Exports, Import, Imports, Terms};
 use mycorrhizal::mycel::{Hasher, Keyspace, KeyspaceConfig, PARTITIONS, slot_of};
 use mycorrhizal::nodosum::Time;
 use mycorrhizal::nodosum::routing::{Route, Sight, route};
 use mycorrhizal::nodosum::state::{
-    ClusterState, Command, CoreAddress, Ownership, Request, RequestId, Session,
+    ClusterState, Command, CoreAddress, Ownership, PartitionId, Request, RequestId, Session,
 };
 use mycorrhizal_net::identity::Incarnation;
 
@@ -113,6 +113,16 @@ impl Node {
     /// Its keys.
     pub fn keys(&self) -> &Keyspace {
         &self.keyspace
+    }
+
+    /// What it sends of a partition.
+    pub fn export(&self, partition: PartitionId) -> Option<Ref<'_, Export>> {
+        Ref::filter_map(self.exports.borrow(), |exports| exports.export(partition.index())).ok()
+    }
+
+    /// What has come to it of a partition that it does not own yet.
+    pub fn import(&self, partition: PartitionId) -> Option<&Import> {
+        self.imports.iter().find(|import| import.partition() == partition.index())
     }
 
     /// What it has begun and not ended, in words; nothing when all is quiet.

@@ -180,9 +180,7 @@ impl Run {
         while self.world.now() < until {
             let step = self.world.now() + Duration::from_millis(50);
             self.world.run_until(step.min(until));
-            for seen in self.world.observations() {
-                self.checker.on_event(seen.at, seen.node, &seen.event);
-            }
+            self.look();
             let now = self.world.now();
             let due: Vec<usize> =
                 self.back.iter().filter(|(_, at)| **at <= now).map(|(index, _)| *index).collect();
@@ -193,6 +191,13 @@ impl Run {
             if self.healed_at.is_some_and(|at| at <= now) {
                 self.heal();
             }
+        }
+    }
+
+    /// The checker is told what has happened.
+    fn look(&mut self) {
+        for seen in self.world.observations() {
+            self.checker.on_event(seen.at, seen.node, &seen.event);
         }
     }
 
@@ -244,13 +249,16 @@ impl Run {
             self.log().state().members().filter(|member| member.standing == Standing::Active).count();
         if active > 2 && !self.draining.contains(&index) {
             self.draining.push(index);
-            let (node, standing) = (id_of(index), Standing::Draining);
-            self.world.call(LOG, |role, _, out| {
-                if let Role::Log(log) = role {
-                    log.decree(Command::Stand { node, standing }, out);
-                }
-            });
+            self.decree(Command::Stand { node: id_of(index), standing: Standing::Draining });
         }
+    }
+
+    fn decree(&mut self, command: Command) {
+        self.world.call(LOG, |role, _, out| {
+            if let Role::Log(log) = role {
+                log.decree(command, out);
+            }
+        });
     }
 
     /// Cuts some from the others: either two nodes from each other, or one from all and the log.
@@ -354,3 +362,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod killing;
