@@ -1,4 +1,4 @@
-//! What the embedding program has announced of this node: services, and what its applications can do.
+//! What the embedding program, or a client, has announced of this node: services, and what its applications can do.
 //!
 //! The cluster forgets both when it does not hear from the node for a while; the first core keeps them, and announces
 //! them again when the node is heard again.
@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::core::Core;
+use super::directory::CoreId;
 use crate::nodosum::service::ProposeError;
 use crate::nodosum::state::{ClusterState, Command, Presence, Service};
 
@@ -51,6 +52,40 @@ impl Announced {
 }
 
 impl Core {
+    /// Has the first core announce an instance of a service of this node, and returns when this core knows of it.
+    pub(crate) async fn register(self: &Rc<Self>, service: Service) -> Result<(), ProposeError> {
+        self.have_first_do(|first| first.announce_service(service)).await
+    }
+
+    /// Has the first core take one back, and returns when this core knows of it.
+    pub(crate) async fn deregister(
+        self: &Rc<Self>,
+        name: String,
+        instance: String,
+    ) -> Result<(), ProposeError> {
+        self.have_first_do(|first| first.withdraw_service(name, instance)).await
+    }
+
+    async fn have_first_do<F>(
+        self: &Rc<Self>,
+        change: impl FnOnce(Rc<Self>) -> F + Send + 'static,
+    ) -> Result<(), ProposeError>
+    where
+        F: Future<Output = Result<(), ProposeError>> + 'static,
+    {
+        let (outcome, version) = self
+            .call_later(CoreId(0), |first: &Rc<Self>, answerer| {
+                let core = Rc::clone(first);
+                first.spawn(async move {
+                    let outcome = change(Rc::clone(&core)).await;
+                    answerer.answer(&core, (outcome, core.directory.version()));
+                });
+            })
+            .await;
+        self.know(version).await;
+        outcome
+    }
+
     /// Announces an instance of a service of this node, or changes it.
     pub(crate) async fn announce_service(self: Rc<Self>, service: Service) -> Result<(), ProposeError> {
         let key = (service.name.clone(), service.instance.clone());

@@ -35,10 +35,15 @@ impl Core {
                 self.call(CoreId(0), move |core| core.change_alone(command)).await?
             }
         };
+        self.know(version).await;
+        Ok(())
+    }
+
+    /// Waits until this core knows of a version of the state that this node has.
+    pub(crate) async fn know(&self, version: u64) {
         while self.directory.version() < version {
             self.ring.sleep_until(self.ring.now() + LOOK).await;
         }
-        Ok(())
     }
 
     /// Has a change decided, and returns when all cores of this node know of it.

@@ -51,3 +51,25 @@ fn what_a_node_has_announced_is_announced_again_after_its_absence() {
     announcer.signal("CONT");
     wait_listed(&cluster, "its return", true);
 }
+
+#[test]
+fn what_a_client_has_registered_is_there_again_unless_it_took_it_back() {
+    let cluster = Cluster::start(3);
+    let mut connection = cluster.nodes[2].connect();
+    for instance in ["web-1", "web-2"] {
+        assert_eq!(connection.say(&format!("SERVICE REGISTER web {instance}")).to_string(), "OK");
+    }
+    assert_eq!(connection.say("SERVICE DEREGISTER web web-2").as_integer(), 1);
+    assert_eq!(connection.say("SERVICE DEREGISTER web web-2").as_integer(), 0);
+    let wait_for = |what: &str, is_listed: bool| {
+        cluster.wait(what, |cluster| {
+            let listed = cluster.nodes[0].connect().say("SERVICE LIST web").to_string();
+            listed.contains("web-1") == is_listed && !listed.contains("web-2")
+        });
+    };
+    wait_for("what is registered", true);
+    cluster.nodes[2].signal("STOP");
+    wait_for("its absence", false);
+    cluster.nodes[2].signal("CONT");
+    wait_for("its return", true);
+}

@@ -7,7 +7,7 @@ use mycorrhizal_net::resp::{Args, Reply};
 use super::{CONTAINER, HELP, SUBCOMMAND, text};
 use crate::command::{Command, CommandError, Run};
 use crate::node::Caller;
-use crate::nodosum::state::{Command as Change, Health, Service};
+use crate::nodosum::state::{Health, Service};
 
 pub(super) const SERVICE: Command = Command {
     name: "service",
@@ -36,7 +36,7 @@ const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "register",
-        summary: "Registers an instance, or changes it; it goes with this node.",
+        summary: "Registers an instance, or changes it; it goes with this node, and comes back with it after an absence.",
         syntax: "name instance [ADDRESS host:port] [HEALTH passing|warning|critical] [META key value ...]",
         arity: -4,
         run: Run::Node(|caller, args, reply| Box::pin(register(caller, args, reply))),
@@ -73,7 +73,7 @@ async fn register(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Res
     if at != args.len() {
         return Err(CommandError::Syntax);
     }
-    caller.core.change(Change::Register(service)).await?;
+    caller.core.register(service).await?;
     reply.ok();
     Ok(())
 }
@@ -94,9 +94,8 @@ async fn deregister(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> R
         .registry()
         .services(Some(&name))
         .any(|service| service.instance == instance && service.session == session);
-    if had {
-        caller.core.change(Change::Deregister { session, name, instance }).await?;
-    }
+    // Also when the cluster does not know of it at the moment: it would be announced again.
+    caller.core.deregister(name, instance).await?;
     reply.integer(i64::from(had));
     Ok(())
 }
