@@ -51,8 +51,15 @@ fn token(value: &Value) -> i64 {
     redis::from_redis_value(value.clone()).unwrap_or_else(|_| panic!("no token: {value:?}"))
 }
 
+/// A node that was not heard for a while says that it is on its way back, and is asked again.
 fn campaign(connection: &mut redis::Connection, name: &str) -> i64 {
-    redis::cmd("ELECTION").arg("CAMPAIGN").arg(name).query(connection).unwrap()
+    clock::wait_for("an election", || {
+        let won = redis::cmd("ELECTION").arg("CAMPAIGN").arg(name).query(connection);
+        match won {
+            Err(error) if error.code() == Some("CLUSTERDOWN") => None,
+            won => Some(won.unwrap()),
+        }
+    })
 }
 
 /// A candidate that waits in the queue.
