@@ -13,13 +13,7 @@ use crate::pulse::grid::Grid;
 use crate::pulse::json;
 use crate::pulse::record::{Record, text_of};
 
-use super::member::{members, short};
-
-/// The node's name, or the beginning of its id.
-fn name_of(members: &[Record], id: &str) -> String {
-    let known = members.iter().find(|member| member.text("id") == id);
-    known.map_or_else(|| short(id).to_owned(), |member| member.text("name"))
-}
+use super::member::{members, name_of};
 
 pub(super) fn list<W: Write>(console: &mut Console<W>, name: Option<&str>) -> Result<(), PulseError> {
     let mut command = vec!["APPLICATION", "LIST"];

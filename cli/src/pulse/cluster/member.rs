@@ -55,6 +55,12 @@ pub(super) fn short(id: &str) -> &str {
     id.get(..ID_SHOWN).unwrap_or(id)
 }
 
+/// What people call a node: its name, or the beginning of its id if it is no member.
+pub(super) fn name_of(members: &[Record], id: &str) -> String {
+    let known = members.iter().find(|member| member.text("id") == id);
+    known.map_or_else(|| short(id).to_owned(), |member| member.text("name"))
+}
+
 pub(super) fn join<W: Write>(console: &mut Console<W>, seeds: &[String]) -> Result<(), PulseError> {
     let mut command = vec!["NODOSUM", "JOIN"];
     command.extend(seeds.iter().map(String::as_str));

@@ -8,7 +8,7 @@ use crate::pulse::grid::Grid;
 use crate::pulse::json;
 use crate::pulse::record::{Record, text_of};
 
-use super::member::{members, short};
+use super::member::{members, name_of};
 
 pub(super) fn list<W: Write>(console: &mut Console<W>, name: Option<&str>) -> Result<(), PulseError> {
     let mut command = vec!["SERVICE", "LIST"];
@@ -21,14 +21,12 @@ pub(super) fn list<W: Write>(console: &mut Console<W>, name: Option<&str>) -> Re
     let members = members(console)?;
     let mut grid = Grid::new(&["service", "instance", "address", "health", "node", "metadata"]);
     for service in Record::all(&reply)? {
-        let node = service.text("node");
-        let known = members.iter().find(|member| member.text("id") == node);
         grid.row([
             service.text("name"),
             service.text("instance"),
             service.text("address"),
             service.text("health"),
-            known.map_or_else(|| short(&node).to_owned(), |member| member.text("name")),
+            name_of(&members, &service.text("node")),
             metadata(&service)?,
         ]);
     }
