@@ -24,7 +24,7 @@ use futures_channel::oneshot;
 use futures_lite::future::or;
 use mycorrhizal_net::resp::{Value, encode_command};
 
-use super::connection::{Broken, Connection};
+use super::connection::Connection;
 use super::driver::Driver;
 use super::pool::Pool;
 use crate::clock;
@@ -176,17 +176,13 @@ enum Answer {
 }
 
 async fn ask(connection: &Connection, question: &[u8], patience: Duration) -> Answer {
-    let reply = match connection.ask(question, patience).await {
-        Ok(reply) => reply,
-        Err(Broken::Refused(text) | Broken::NoSeptum(text)) => return Answer::Refused(text),
-        Err(Broken::NotSent(_) | Broken::Sent(_)) => return Answer::Failed,
+    let reply = match connection.consult(question, patience).await {
+        Ok(Some(reply)) => reply,
+        Ok(None) => return Answer::Failed,
+        Err(refusal) => return Answer::Refused(refusal.to_string()),
     };
     match &reply {
         Value::Null => return Answer::NotYet,
-        Value::Error(text) => match CallError::of_reply(text) {
-            CallError::Failed(_) | CallError::Unknown(_) => return Answer::Failed,
-            refusal => return Answer::Refused(refusal.to_string()),
-        },
         Value::Array(items) => {
             if let [Value::Integer(token), Value::Integer(promised_ms)] = items[..] {
                 let promised = Duration::from_millis(promised_ms.unsigned_abs());

@@ -15,6 +15,8 @@ use futures_lite::future::or;
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 use mycorrhizal_net::resp::{Decoder, ReplyLimits, Value, encode_command};
 
+use crate::hypha::CallError;
+
 /// Requests that wait to be written at most; whoever finds no room waits.
 const REQUESTS_WAITING: usize = 1024;
 
@@ -106,6 +108,24 @@ impl Connection {
         };
         let mut replies = or(answered, late).await?;
         Ok(replies.pop().expect("as many replies come as were asked for"))
+    }
+
+    /// Asks what any node can be asked: `None` if this one cannot answer now, and whether it has done what was asked is not
+    /// known; an error is a refusal.
+    pub(super) async fn consult(
+        &self,
+        command: &[u8],
+        patience: Duration,
+    ) -> Result<Option<Value>, CallError> {
+        match self.ask(command, patience).await {
+            Ok(Value::Error(text)) => match CallError::of_reply(&text) {
+                CallError::Failed(_) | CallError::Unknown(_) => Ok(None),
+                refusal => Err(refusal),
+            },
+            Ok(reply) => Ok(Some(reply)),
+            Err(Broken::Refused(text) | Broken::NoSeptum(text)) => Err(CallError::Refused(text)),
+            Err(Broken::NotSent(_) | Broken::Sent(_)) => Ok(None),
+        }
     }
 
     /// The way to it, for longer than it is borrowed.

@@ -19,7 +19,7 @@ use futures_channel::oneshot;
 use futures_lite::future::or;
 use mycorrhizal_net::resp::{Value, encode_command};
 
-use super::connection::{Broken, Connection, OnPush};
+use super::connection::{Connection, OnPush};
 use super::driver::Driver;
 use super::pool::Pool;
 use crate::cytoplasm::Kind;
@@ -99,14 +99,8 @@ impl Subscriber {
             encode_command(&mut request, &[subscribe, &self.name]);
             // A confirmation is no reply; what is answered after it is.
             encode_command(&mut request, &["PING"]);
-            match connection.ask(&request, ANSWER).await {
-                Ok(Value::Error(text)) => match CallError::of_reply(&text) {
-                    CallError::Failed(_) | CallError::Unknown(_) => {}
-                    refusal => return Err(refusal),
-                },
-                Ok(_) => return Ok(Subscribed { connection, ended, _task: task }),
-                Err(Broken::Refused(text) | Broken::NoSeptum(text)) => return Err(CallError::Refused(text)),
-                Err(Broken::NotSent(_) | Broken::Sent(_)) => {}
+            if connection.consult(&request, ANSWER).await?.is_some() {
+                return Ok(Subscribed { connection, ended, _task: task });
             }
             drop(task);
             self.pool.learn_anew().await;
