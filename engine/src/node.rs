@@ -46,6 +46,7 @@ pub(crate) mod slowlog;
 pub(crate) mod start;
 mod stopwatch;
 mod stretch;
+mod watcher;
 
 pub use caller::Caller;
 pub(crate) use cluster::ClusterOptions;

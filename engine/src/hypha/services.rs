@@ -127,7 +127,7 @@ fn instances(state: &ClusterState, name: &str) -> Vec<Service> {
 }
 
 async fn announce(node: &Arc<Node>, service: Service) -> Result<(), ProposeError> {
-    node.run_on(CoreId(0), |core| core.announce_service(service)).await?
+    node.run_on(CoreId(0), |core| core.announce_service(service, None)).await?
 }
 
 /// A service that this program has registered. Dropped, it is deregistered.

@@ -38,6 +38,7 @@ use super::settings::Settings;
 use super::shared::Node;
 use super::slowlog::{LatencyEvents, SlowLog};
 use super::stopwatch::Stopwatch;
+use super::watcher::Watchers;
 use crate::mycel::{Keyspace, Remains, Rng};
 
 /// How long one turn removes keys for their deadline, and how long it frees what FLUSHALL ASYNC detached; what is left
@@ -90,6 +91,8 @@ pub(crate) struct Core {
     pub(crate) migration: Migration,
     /// Its part in the event bus.
     pub(crate) cytoplasm: Cytoplasm,
+    /// Tasks that wait until it knows more.
+    pub(crate) watchers: Watchers,
     /// Requests that wait until it knows more.
     pub(crate) holding: RefCell<Holding>,
     /// Whether its node may not act as what the cluster takes it for.
@@ -166,6 +169,7 @@ impl Core {
             gossip_port: RefCell::default(),
             exchange: Exchange::default(),
             announced: RefCell::default(),
+            watchers: Watchers::default(),
             holding: RefCell::default(),
             suspended: Cell::new(node.cluster.is_some()),
             gathers: RefCell::default(),

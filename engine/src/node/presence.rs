@@ -54,6 +54,7 @@ impl Core {
         self.cut_links_to_absent(&before, state);
         self.forget_digests(|node| state.member(node).is_some());
         self.release_held();
+        self.wake_watchers();
         if self.id == CoreId(0) {
             self.node.publish_state(state);
             self.remind(state);

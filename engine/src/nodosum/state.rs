@@ -10,6 +10,7 @@ mod lease;
 mod map;
 mod member;
 mod registry;
+mod word;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,6 +27,7 @@ pub use lease::{
 pub use map::{MapChange, Ownership, PartitionId, PartitionMap, StaleChange};
 pub use member::{CoreAddress, Member, Presence, Session, Standing};
 pub use registry::{Health, REGISTRY_BYTES_MAX, Registry, RegistryError, Service};
+pub use word::UnknownWord;
 
 /// Outcomes remembered per session.
 const OUTCOMES_KEPT: usize = 128;

@@ -2,8 +2,9 @@
 
 use std::process::{Child, Command, Stdio};
 
+use mycorrhizal_tests::clock::wait_for;
 use mycorrhizal_tests::cluster::Cluster;
-use mycorrhizal_tests::server::{Server as _, example_binary};
+use mycorrhizal_tests::server::{Daemon, Server as _, example_binary};
 
 /// A process that is gone with the test, also when it stands still.
 struct Announcer(Child);
@@ -50,6 +51,28 @@ fn what_a_node_has_announced_is_announced_again_after_its_absence() {
     wait_listed(&cluster, "its absence", false);
     announcer.signal("CONT");
     wait_listed(&cluster, "its return", true);
+}
+
+#[test]
+fn what_is_registered_with_a_lease_is_there_as_long_as_that_is_said_again() {
+    let daemon = Daemon::on_cores("0,1");
+    let mut connection = daemon.connect();
+    let mut say = |words: &str| connection.say(words).to_string();
+    for instance in ["kept LEASE 600", "left LEASE 600", "stays LEASE 600", "stays"] {
+        assert_eq!(say(&format!("SERVICE REGISTER web {instance}")), "OK");
+    }
+    let version = || daemon.connect().say("NODOSUM WAIT 0 0").as_integer();
+    let before = version();
+    let listed = wait_for("the end of what is not registered again", || {
+        assert_eq!(say("SERVICE REGISTER web kept LEASE 600"), "OK");
+        Some(say("SERVICE LIST web")).filter(|listed| !listed.contains("left"))
+    });
+    assert!(listed.contains("kept") && listed.contains("stays"), "{listed}");
+    assert_eq!(version(), before + 1, "what is known already changes nothing");
+    let listed = wait_for("the end of the other", || {
+        Some(say("SERVICE LIST web")).filter(|listed| !listed.contains("kept"))
+    });
+    assert!(listed.contains("stays"), "{listed}");
 }
 
 #[test]

@@ -126,6 +126,31 @@ fn services_are_found_on_every_node_and_go_with_theirs() {
 }
 
 #[test]
+fn whoever_waits_for_a_change_is_told_of_it_and_what_is_asked_then_has_it() {
+    let node = Daemon::on_cores("0,1");
+    let (mut waiting, mut other) = (node.connect(), node.connect());
+    let version = waiting.say("NODOSUM WAIT 0 0").as_integer();
+    assert_eq!(waiting.say(&format!("NODOSUM WAIT {version} 50")).as_integer(), version);
+    let words = format!("NODOSUM WAIT {version} 600000\r\nSERVICE LIST mail\r\n");
+    waiting.send(words.as_bytes()).unwrap();
+    assert_eq!(other.say("SERVICE REGISTER mail smtp-1").as_text(), "OK");
+    assert!(waiting.read().unwrap().reply.as_integer() > version);
+    assert!(waiting.read().unwrap().reply.to_string().contains("smtp-1"));
+    assert!(waiting.say("NODOSUM WAIT x 1").is_error() && waiting.say("NODOSUM WAIT 1 -1").is_error());
+}
+
+#[test]
+fn whoever_waits_by_a_node_that_is_alone_is_told_so() {
+    let cluster = Cluster::start(3);
+    let mut waiting = cluster.nodes[0].connect();
+    assert!(waiting.say("NODOSUM WAIT 0 0").as_integer() > 0);
+    cluster.nodes[1..].iter().for_each(|node| node.signal("STOP"));
+    let told = waiting.say(&format!("NODOSUM WAIT {} 60000", i64::MAX)).as_text();
+    assert!(told.starts_with("CLUSTERDOWN"), "{told}");
+    cluster.nodes[1..].iter().for_each(|node| node.signal("CONT"));
+}
+
+#[test]
 fn a_node_that_belongs_to_no_cluster_agrees_with_itself() {
     let node = Daemon::on_cores("0,1");
     let mut connection = node.connect();

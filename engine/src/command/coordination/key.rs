@@ -75,7 +75,7 @@ async fn list(caller: &Caller, reply: &mut Reply<'_>) -> Result<(), CommandError
         };
         reply.map(6);
         let used = keys.first().map(KeyId::to_string).unwrap_or_default();
-        let presence = super::member::presence(member);
+        let presence = member.presence.word();
         let texts = [
             ("node", member.id.to_string()),
             ("name", member.name.clone()),

@@ -1,10 +1,14 @@
 //! NODOSUM: the members of the cluster, what each of them owns, and how they come and go.
 
-use mycorrhizal_net::resp::{Args, Reply};
+use std::net::SocketAddr;
+use std::time::Duration;
 
-use super::{CONTAINER, HELP, SUBCOMMAND, text};
+use mycorrhizal_net::resp::{Args, Reply};
+use mycorrhizal_net::ring::Connection;
+
+use super::{CONTAINER, HELP, SUBCOMMAND, number, text};
 use crate::command::{Command, CommandError, Flags, Run};
-use crate::node::Caller;
+use crate::node::{Caller, NOT_HEARD};
 use crate::nodosum::state::{ClusterState, Command as Change, Member, Presence, Standing};
 
 pub(super) const NODOSUM: Command = Command {
@@ -56,7 +60,18 @@ const SUBCOMMANDS: &[Command] = &[
         run: Run::Node(|caller, args, reply| Box::pin(super::partition::partitions(caller, args, reply))),
         ..SUBCOMMAND
     },
+    Command {
+        name: "wait",
+        summary: "Waits until this node knows of a later version of what all nodes agree on; replies with the one it knows, also after the time-out.",
+        syntax: "version milliseconds",
+        arity: 4,
+        run: Run::Node(|caller, args, reply| Box::pin(wait(caller, args, reply))),
+        ..SUBCOMMAND
+    },
 ];
+
+/// How often a connection that waits for a change looks whether it has ended.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A member by its id, the beginning of its id, or its name.
 pub(in crate::command) fn find(state: &ClusterState, wanted: &str) -> Result<Member, CommandError> {
@@ -133,28 +148,34 @@ fn members(caller: &Caller, _: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Co
     Ok(())
 }
 
-/// Whether a member is there, in a word.
-pub(super) fn presence(member: &Member) -> &'static str {
-    match member.presence {
-        Presence::Present => "present",
-        Presence::Absent => "absent",
+/// What is asked on this connection after the reply is answered by that version, or a later one.
+async fn wait(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
+    let core = &caller.core;
+    let (seen, timeout) = (number(args.get(2))?, Duration::from_millis(number(args.get(3))?));
+    let deadline = core.ring.now().checked_add(timeout).ok_or(CommandError::NotInteger)?;
+    let ended = || caller.connection().is_some_and(Connection::receive_ended);
+    while core.directory.version() <= seen && core.ring.now() < deadline && core.may_act() && !ended() {
+        core.wait_for_change(deadline.min(core.ring.now() + LOOK)).await;
     }
+    if !core.may_act() {
+        // The others may have gone on without it.
+        return Err(CommandError::Text(NOT_HEARD));
+    }
+    reply.integer(i64::try_from(core.directory.version()).unwrap_or(i64::MAX));
+    Ok(())
 }
 
 fn write_member(state: &ClusterState, member: &Member, is_me: bool, reply: &mut Reply<'_>) {
-    let standing = match member.standing {
-        Standing::Active => "active",
-        Standing::Draining => "draining",
-    };
-    let address =
-        |address: Option<std::net::SocketAddr>| address.map(|it| it.to_string()).unwrap_or_default();
+    let address = |address: Option<SocketAddr>| address.map(|it| it.to_string()).unwrap_or_default();
     let texts = [
         ("id", member.id.to_string()),
         ("name", member.name.clone()),
         ("gossip", address(member.gossip_address(0))),
         ("links", address(member.link_address(0))),
-        ("presence", presence(member).to_owned()),
-        ("standing", standing.to_owned()),
+        ("address", member.address.to_string()),
+        ("announce", member.announce.map(|it| it.to_string()).unwrap_or_default()),
+        ("presence", member.presence.word().to_owned()),
+        ("standing", member.standing.word().to_owned()),
     ];
     let numbers = [
         ("incarnation", member.incarnation.0),
@@ -164,7 +185,12 @@ fn write_member(state: &ClusterState, member: &Member, is_me: bool, reply: &mut 
         ("partitions", state.map().owned_count(member.id) as u64),
         ("self", u64::from(is_me)),
     ];
-    reply.map(texts.len() + numbers.len());
+    let ports = [
+        ("gossip-ports", &member.gossip_ports),
+        ("link-ports", &member.link_ports),
+        ("core-ports", &member.core_ports),
+    ];
+    reply.map(texts.len() + numbers.len() + ports.len());
     for (name, value) in texts {
         reply.bulk(name.as_bytes());
         reply.bulk(value.as_bytes());
@@ -172,5 +198,10 @@ fn write_member(state: &ClusterState, member: &Member, is_me: bool, reply: &mut 
     for (name, value) in numbers {
         reply.bulk(name.as_bytes());
         reply.integer(i64::try_from(value).unwrap_or(i64::MAX));
+    }
+    for (name, ports) in ports {
+        reply.bulk(name.as_bytes());
+        reply.array(ports.len());
+        ports.iter().for_each(|port| reply.integer(i64::from(*port)));
     }
 }

@@ -1,10 +1,11 @@
 //! SERVICE: which services run where.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use mycorrhizal_net::resp::{Args, Reply};
 
-use super::{CONTAINER, HELP, SUBCOMMAND, text};
+use super::{CONTAINER, HELP, SUBCOMMAND, number, text};
 use crate::command::{Command, CommandError, Run};
 use crate::node::Caller;
 use crate::nodosum::state::{Health, Service};
@@ -36,8 +37,8 @@ const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "register",
-        summary: "Registers an instance, or changes it; it goes with this node, and comes back with it after an absence.",
-        syntax: "name instance [ADDRESS host:port] [HEALTH passing|warning|critical] [META key value ...]",
+        summary: "Registers an instance, or changes it; it goes with this node, and comes back with it after an absence. With LEASE it is gone when that has passed since it was registered last.",
+        syntax: "name instance [ADDRESS host:port] [HEALTH passing|warning|critical] [LEASE milliseconds] [META key value ...]",
         arity: -4,
         run: Run::Node(|caller, args, reply| Box::pin(register(caller, args, reply))),
         ..SUBCOMMAND
@@ -53,7 +54,7 @@ async fn register(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Res
         metadata: BTreeMap::new(),
         session: caller.core.session(),
     };
-    let mut at = 4;
+    let (mut at, mut lease) = (4, None);
     while at + 1 < args.len() {
         let (option, value) = (args.get(at), text(args.get(at + 1))?);
         if option.eq_ignore_ascii_case(b"address") {
@@ -61,7 +62,11 @@ async fn register(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Res
             service.address =
                 Some(address.map_err(|_| CommandError::Text("ERR an address is an IP address and a port"))?);
         } else if option.eq_ignore_ascii_case(b"health") {
-            service.health = health(&value)?;
+            let health = value.parse();
+            service.health =
+                health.map_err(|_| CommandError::Text("ERR health is passing, warning or critical"))?;
+        } else if option.eq_ignore_ascii_case(b"lease") {
+            lease = Some(Duration::from_millis(number(value.as_bytes())?));
         } else if option.eq_ignore_ascii_case(b"meta") && at + 2 < args.len() {
             service.metadata.insert(value, text(args.get(at + 2))?);
             at += 1;
@@ -73,18 +78,9 @@ async fn register(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Res
     if at != args.len() {
         return Err(CommandError::Syntax);
     }
-    caller.core.register(service).await?;
+    caller.core.register(service, lease).await?;
     reply.ok();
     Ok(())
-}
-
-fn health(text: &str) -> Result<Health, CommandError> {
-    match text.to_ascii_lowercase().as_str() {
-        "passing" => Ok(Health::Passing),
-        "warning" => Ok(Health::Warning),
-        "critical" => Ok(Health::Critical),
-        _ => Err(CommandError::Text("ERR health is passing, warning or critical")),
-    }
 }
 
 async fn deregister(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), CommandError> {
@@ -111,23 +107,20 @@ fn list(caller: &Caller, args: Args<'_>, reply: &mut Reply<'_>) -> Result<(), Co
     for service in services {
         let node = service.session.node.to_string();
         let address = service.address.map(|address| address.to_string()).unwrap_or_default();
-        let health = match service.health {
-            Health::Passing => "passing",
-            Health::Warning => "warning",
-            Health::Critical => "critical",
-        };
         let fields = [
             ("name", service.name.as_str()),
             ("instance", &service.instance),
             ("address", &address),
-            ("health", health),
+            ("health", service.health.word()),
             ("node", &node),
         ];
-        reply.map(fields.len() + 1);
+        reply.map(fields.len() + 2);
         for (field, value) in fields {
             reply.bulk(field.as_bytes());
             reply.bulk(value.as_bytes());
         }
+        reply.bulk(b"incarnation");
+        reply.integer(i64::try_from(service.session.incarnation.0).unwrap_or(i64::MAX));
         reply.bulk(b"metadata");
         reply.map(service.metadata.len());
         for (key, value) in &service.metadata {

@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use mycorrhizal_net::identity::{Incarnation, NodeId};
 use serde::{Deserialize, Serialize};
 
+use super::word::words;
+
 /// One core of one node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct CoreAddress {
@@ -32,6 +34,10 @@ pub enum Standing {
     Draining,
 }
 
+words! {
+    Standing: Active "active", Draining "draining"
+}
+
 /// Whether the leader hears from a member.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Presence {
@@ -39,6 +45,10 @@ pub enum Presence {
     Present,
     /// Its session has run out: it serves nothing and leads nothing until it is back.
     Absent,
+}
+
+words! {
+    Presence: Present "present", Absent "absent"
 }
 
 /// A node of the cluster. *Cluster*: the same on every node.

@@ -11,6 +11,7 @@ use mycorrhizal_net::identity::NodeId;
 use serde::{Deserialize, Serialize};
 
 use super::member::Session;
+use super::word::words;
 
 /// Bytes of name, instance and metadata of one entry at most.
 pub const REGISTRY_BYTES_MAX: usize = 16 * 1024;
@@ -25,6 +26,10 @@ pub enum Health {
     Warning,
     /// It should not.
     Critical,
+}
+
+words! {
+    Health: Passing "passing", Warning "warning", Critical "critical"
 }
 
 /// One instance of a service.
