@@ -2,14 +2,17 @@
 //! that owns it.
 //!
 //! ```text
-//!   Septum, … ──job──▶ driver (a thread of the client's own) ──▶ pool: topology, connections
-//!                                                                 ├─▶ one connection per core and septum: writer, reader
-//!   Topic::subscribe ──▶ subscription ──▶ a connection of its own ─┤
-//!   Election, … ───────▶ claim ─────────▶ a connection of its own ─┘
+//!   Septum, … ──job─────▶ driver (a thread of the client's own) ──▶ pool: topology, connections
+//!                                                                  ├─▶ one connection per core and septum: writer, reader
+//!   Topic::subscribe ───▶ subscription ──▶ a connection of its own ─┤
+//!   Members::watch, … ──▶ question ──────▶ a connection of its own ─┤
+//!   Services::register ─▶ registration ──▶ a connection of its own ─┤
+//!   Election, … ────────▶ claim ─────────▶ a connection of its own ─┘
 //! ```
 //!
 //! Its handles are those that a node in the process gives; a program can be written for either. What they share is in
-//! [`hypha`](crate::hypha); what differs is the way of a call, of messages (`subscription`) and of what is held (`claim`).
+//! [`hypha`](crate::hypha); what differs is the way of a call, of messages (`subscription`), of what is watched
+//! (`question`), registered (`registration`) and held (`claim`).
 //!
 //! The client learns who owns what from any node (CLUSTER SLOTS), follows MOVED and ASK, and learns anew when an owner is
 //! gone; where nodes have no core ports, their plain ports serve. What is asked at once goes out at once, pipelined over
@@ -25,18 +28,22 @@ mod connection;
 mod driver;
 mod options;
 mod pool;
+mod question;
+pub(crate) mod registration;
 pub(crate) mod subscription;
 mod topology;
 
 pub(crate) use driver::Driver;
 pub use options::ClientBuilder;
+pub(crate) use question::Question;
 
 use futures_lite::future::block_on;
 
 use crate::hypha::call::Door;
 use crate::hypha::{
-    BlockingElection, BlockingLock, BlockingSemaphore, BlockingSepta, BlockingSeptum, BlockingTopic,
-    Election, Lock, Payload, Semaphore, Septa, Septum, Topic,
+    BlockingElection, BlockingLock, BlockingMembers, BlockingSemaphore, BlockingSepta, BlockingSeptum,
+    BlockingServices, BlockingTopic, Election, Lock, Members, Payload, Semaphore, Septa, Septum, Services,
+    Topic,
 };
 
 /// Why a client could not be connected.
@@ -60,7 +67,7 @@ pub enum ConnectError {
 /// handles, subscriptions and what is held count as clones.
 ///
 /// ```
-/// # use mycorrhizal::{Client, Hypha};
+/// # use mycorrhizal::{Client, Health, Hypha, ServiceSpec};
 /// # let hypha = Hypha::builder().port(0).core_ports(0).start()?;
 /// # let address = hypha.addresses().plain[0].to_string();
 /// # futures_lite::future::block_on(async {
@@ -77,6 +84,11 @@ pub enum ConnectError {
 /// let stock = client.lock("stock").acquire().await?;
 /// assert!(stock.is_held());
 /// stock.release().await?;
+///
+/// let mut mail = client.services().register(ServiceSpec::new("mail").metadata("zone", "a")).await?;
+/// mail.set_health(Health::Warning).await?;
+/// assert_eq!(client.services().discover("mail").await?, [mail.service()]);
+/// assert_eq!(client.members().list().await?[0].id, mail.service().session.node);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # hypha.wait_shutdown()?;
@@ -137,6 +149,18 @@ impl Client {
         Semaphore::new(self.door(), name, permits)
     }
 
+    /// The service registry.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services::new(self.door())
+    }
+
+    /// The members of the cluster.
+    #[must_use]
+    pub fn members(&self) -> Members {
+        Members::new(self.door())
+    }
+
     /// The blocking twin of this client, for threads that are no tasks.
     #[must_use]
     pub fn blocking(&self) -> BlockingClient {
@@ -195,5 +219,17 @@ impl BlockingClient {
     #[must_use]
     pub fn semaphore(&self, name: &str, permits: u32) -> BlockingSemaphore {
         self.0.semaphore(name, permits).blocking()
+    }
+
+    /// See [`Client::services`].
+    #[must_use]
+    pub fn services(&self) -> BlockingServices {
+        self.0.services().blocking()
+    }
+
+    /// See [`Client::members`].
+    #[must_use]
+    pub fn members(&self) -> BlockingMembers {
+        self.0.members().blocking()
     }
 }

@@ -21,10 +21,12 @@ mod lease;
 mod lock;
 mod members;
 mod payload;
+mod registration;
+pub(crate) mod reply;
 mod semaphore;
 mod septa;
 mod septum;
-mod services;
+pub(crate) mod services;
 mod together;
 mod topic;
 mod watch;
@@ -34,12 +36,13 @@ pub use builder::{Builder, Discover};
 pub use call::CallError;
 pub use election::{BlockingElection, Election, Leader, Leadership};
 pub use lock::{BlockingLock, Lock, LockGuard};
-pub use members::{MemberChange, MemberWatch, Members};
+pub use members::{BlockingMembers, MemberChange, MemberWatch, Members};
 pub use payload::{Payload, PayloadError, Raw};
+pub use registration::Registration;
 pub use semaphore::{BlockingSemaphore, Permit, Semaphore};
 pub use septa::{BlockingSepta, Septa, SeptumInfo, SeptumPolicy};
 pub use septum::{Answer, Batch, BlockingSeptum, Condition, Countable, Scan, Septum, SetOptions, TimeToLive};
-pub use services::{BlockingServices, Registration, ServiceSpec, Services};
+pub use services::{BlockingServices, ServiceSpec, Services};
 pub use topic::{BlockingTopic, Message, Messages, Topic, TopicError};
 pub use watch::{NodeStopped, Watch};
 
@@ -141,7 +144,7 @@ impl Hypha {
     /// The service registry.
     #[must_use]
     pub fn services(&self) -> Services {
-        Services::new(&self.node)
+        Services::new(self.door())
     }
 
     /// The topic of a name, with messages of type `T`.
@@ -159,7 +162,7 @@ impl Hypha {
     /// The members of the cluster.
     #[must_use]
     pub fn members(&self) -> Members {
-        Members::new(&self.node)
+        Members::new(self.door())
     }
 
     /// Where the node is reached.

@@ -28,8 +28,8 @@
 //! # }
 //! ```
 //!
-//! A program that is to hold no data, on another machine for example, has the same septa, topics, elections, locks and
-//! semaphores by a [`Client`].
+//! A program that is to hold no data, on another machine for example, has the same septa, topics, elections, locks,
+//! semaphores, services and members by a [`Client`].
 //!
 //! | layer | what it is |
 //! |---|---|
@@ -52,12 +52,13 @@ pub mod nodosum;
 
 pub use client::{BlockingClient, Client, ClientBuilder, ConnectError};
 pub use hypha::{
-    Addresses, Answer, App, Batch, BlockingApp, BlockingElection, BlockingLock, BlockingSemaphore,
-    BlockingSepta, BlockingSeptum, BlockingServices, BlockingTopic, Builder, CallError, Condition, Countable,
-    Discover, Election, Hypha, Inbox, Incoming, Leader, Leadership, LeaveError, ListenError, Lock, LockGuard,
-    MemberChange, MemberWatch, Members, Message, MessageError, Messages, NodeStopped, NotReady, Payload,
-    PayloadError, Permit, Raw, Registration, Scan, Semaphore, Sent, Septa, Septum, SeptumInfo, SeptumPolicy,
-    ServiceSpec, Services, SetOptions, Stopper, TimeToLive, Topic, TopicError, Watch,
+    Addresses, Answer, App, Batch, BlockingApp, BlockingElection, BlockingLock, BlockingMembers,
+    BlockingSemaphore, BlockingSepta, BlockingSeptum, BlockingServices, BlockingTopic, Builder, CallError,
+    Condition, Countable, Discover, Election, Hypha, Inbox, Incoming, Leader, Leadership, LeaveError,
+    ListenError, Lock, LockGuard, MemberChange, MemberWatch, Members, Message, MessageError, Messages,
+    NodeStopped, NotReady, Payload, PayloadError, Permit, Raw, Registration, Scan, Semaphore, Sent, Septa,
+    Septum, SeptumInfo, SeptumPolicy, ServiceSpec, Services, SetOptions, Stopper, TimeToLive, Topic,
+    TopicError, Watch,
 };
 pub use mycorrhizal_net::identity::NodeId;
 pub use mycorrhizal_net::link::tls::{TlsConfig as LinkTls, TlsError as LinkTlsError};

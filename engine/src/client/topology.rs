@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use mycorrhizal_net::resp::Value;
 
-use crate::hypha::call::field;
+use crate::hypha::reply::{Fields, number, text};
 use crate::mycel::{SLOTS, Slot};
 
 /// Who owns what. Belongs to the pool.
@@ -30,10 +30,10 @@ impl Topology {
                 hosts.insert(id, host.clone());
             }
             let address: Rc<str> = address(&host, owner.get(1)?.as_integer()?, asked).into();
-            let (first, last) = (index(first)?, index(last)?);
+            let (first, last): (usize, usize) = (number(first)?, number(last)?);
             owners.get_mut(first..=last)?.fill(Some(address));
         }
-        let plain = members.as_values().unwrap_or_default().iter();
+        let plain = members.as_values().unwrap_or_default().iter().filter_map(Fields::of);
         let plain = plain.filter_map(|member| plain_address(member, &hosts, asked)).collect();
         Some(Self { owners, plain })
     }
@@ -73,26 +73,17 @@ pub(super) fn address(host: &str, port: i64, asked: &str) -> String {
     if port == 0 { asked.to_owned() } else { format!("{host}:{port}") }
 }
 
-fn plain_address(member: &Value, hosts: &BTreeMap<String, String>, asked: &str) -> Option<Rc<str>> {
-    let field = |wanted| field(member, wanted);
-    let port = field("port")?.as_integer().filter(|port| *port > 0)?;
-    if field("presence").and_then(text).is_some_and(|presence| presence != "present") {
+fn plain_address(member: Fields<'_>, hosts: &BTreeMap<String, String>, asked: &str) -> Option<Rc<str>> {
+    let port = member.number("port").filter(|port| *port > 0)?;
+    if member.text("presence").is_some_and(|presence| presence != "present") {
         return None;
     }
     // The first core of a node is published by the id of the node.
-    let published = field("id").and_then(text).and_then(|id| hosts.get(&id).cloned());
-    let gossip = field("gossip").and_then(text);
+    let published = member.text("id").and_then(|id| hosts.get(&id).cloned());
+    let gossip = member.text("gossip");
     let gossip = gossip.as_deref().and_then(|address| address.rsplit_once(':')).map(|(host, _)| host);
     let host = published.or(gossip.map(|host| host.trim_matches(['[', ']']).to_owned())).unwrap_or_default();
     Some(address(&host, port, asked).into())
-}
-
-fn text(value: &Value) -> Option<String> {
-    value.as_bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-}
-
-fn index(value: &Value) -> Option<usize> {
-    value.as_integer().and_then(|number| usize::try_from(number).ok())
 }
 
 #[cfg(test)]

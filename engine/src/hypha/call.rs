@@ -214,30 +214,6 @@ pub(crate) fn outcome(value: Value) -> Outcome {
     }
 }
 
-/// A reply that is bytes, or nothing.
-pub(crate) fn bytes(value: Value) -> Result<Option<Vec<u8>>, CallError> {
-    match value {
-        Value::Bulk(bytes) => Ok(Some(bytes)),
-        Value::Null => Ok(None),
-        other => Err(CallError::Unexpected(other)),
-    }
-}
-
-/// A value of a map, by its name.
-pub(crate) fn field<'v>(map: &'v Value, wanted: &str) -> Option<&'v Value> {
-    let Value::Map(fields) = map else { return None };
-    let found = fields.iter().find(|(name, _)| name.as_bytes() == Some(wanted.as_bytes()));
-    found.map(|(_, value)| value)
-}
-
-/// A reply that is a whole number.
-pub(crate) fn integer(value: Value) -> Result<i64, CallError> {
-    match value {
-        Value::Integer(number) => Ok(number),
-        other => Err(CallError::Unexpected(other)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,20 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_io::Timer;
-use futures_lite::future::{block_on, or};
+use futures_lite::future::block_on;
 use mycorrhizal_net::identity::NodeId;
 use mycorrhizal_net::resp::Value;
-use tokio::sync::watch;
 
-use super::call::{Call, CallError, Door, SOMEWHERE, field};
+use super::call::{CallError, Door};
 use super::lease::{self, holding};
+use super::reply::Fields;
 use super::watch::Watch;
+use crate::client::Question;
 use crate::nodosum::service::ProposeError;
 use crate::nodosum::state::{ClusterState, LeaseKind};
-
-/// How often a client that observes an election looks who leads.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// A named election. Cheap to clone; for any thread and any executor.
 ///
@@ -101,14 +98,11 @@ impl Election {
     pub async fn leader(&self) -> Result<Option<Leader>, CallError> {
         match &self.door {
             Door::Node(node) => Ok(leader(&node.state(), &self.name)),
-            Door::Client(_) => {
-                let info = Call { reads: true, ..Call::new(&["ELECTION", "INFO", &self.name]) };
-                told(self.door.run_call(&SOMEWHERE.into(), info).await?)
-            }
+            Door::Client(driver) => self.question().ask(driver).await,
         }
     }
 
-    /// Who leads now, and then whoever leads next. A client asks a node, several times a second.
+    /// Who leads now, and then whoever leads next.
     ///
     /// # Errors
     /// As for [`Election::leader`].
@@ -116,29 +110,12 @@ impl Election {
         let name = Arc::clone(&self.name);
         match &self.door {
             Door::Node(node) => Ok(Watch::new(node, move |state| leader(state, &name))),
-            Door::Client(driver) => {
-                let first = self.leader().await?;
-                let (shown, watched) = watch::channel(first);
-                let election = self.clone();
-                driver.have_done(move |_| election.show_leaders(shown)).await;
-                Ok(Watch::told(watched))
-            }
+            Door::Client(driver) => self.question().watch(driver).await,
         }
     }
 
-    /// Looks who leads, until nobody wants to know any more.
-    async fn show_leaders(self, shown: watch::Sender<Option<Leader>>) {
-        let gone = shown.closed();
-        let look = async {
-            loop {
-                Timer::after(LOOK).await;
-                // One that cannot be told now is told later.
-                if let Ok(leader) = self.leader().await {
-                    shown.send_if_modified(|last| std::mem::replace(last, leader.clone()) != leader);
-                }
-            }
-        };
-        or(gone, look).await;
+    fn question(&self) -> Question<Option<Leader>> {
+        Question::new(&["ELECTION", "INFO", &self.name], told)
     }
 }
 
@@ -150,26 +127,16 @@ fn leader(state: &ClusterState, name: &str) -> Option<Leader> {
 }
 
 /// What ELECTION INFO replies.
-fn told(reply: Value) -> Result<Option<Leader>, CallError> {
-    if reply == Value::Null {
-        return Ok(None);
+fn told(reply: &Value) -> Option<Option<Leader>> {
+    if *reply == Value::Null {
+        return Some(None);
     }
-    let Some(holders) = field(&reply, "holders").and_then(Value::as_values) else {
-        return Err(CallError::Unexpected(reply));
+    let read = |holder: Fields<'_>| {
+        let (node, token) = (holder.parsed("node")?, holder.number("token")?);
+        Some(Leader { node, node_name: holder.text("node-name")?, token })
     };
-    let Some(holder) = holders.first() else { return Ok(None) };
-    let text = |name| {
-        let bytes = field(holder, name).and_then(Value::as_bytes);
-        bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
-    };
-    let node = text("node").and_then(|id| id.parse().ok());
-    let token = field(holder, "token").and_then(Value::as_integer);
-    match (node, text("node-name"), token) {
-        (Some(node), Some(node_name), Some(token)) => {
-            Ok(Some(Leader { node, node_name, token: token.unsigned_abs() }))
-        }
-        _ => Err(CallError::Unexpected(reply)),
-    }
+    let holders = Fields::of(reply)?.value("holders")?;
+    Some(Fields::read_all(holders, read)?.into_iter().next())
 }
 
 /// The blocking twin of [`Election`].

@@ -1,17 +1,37 @@
 //! The members of the cluster: who is there, who comes and who goes.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
+use futures_lite::future::block_on;
 use futures_lite::{Stream, stream};
+use mycorrhizal_net::identity::Incarnation;
+use mycorrhizal_net::resp::Value;
 
+use super::call::{CallError, Door};
+use super::reply::Fields;
 use super::watch::{NodeStopped, Watch};
-use crate::node::shared::Node;
+use crate::client::Question;
 use crate::nodosum::state::{ClusterState, Member, Presence};
 
-/// The members of the cluster; of a node that belongs to none, itself. Cheap to clone.
+/// The members of the cluster; of a node that belongs to none, itself. Cheap to clone; for any thread and any executor.
+///
+/// ```
+/// # use mycorrhizal::{Hypha, Presence};
+/// # let hypha = Hypha::builder().start()?;
+/// # futures_lite::future::block_on(async {
+/// let members = hypha.members();
+/// let all = members.list().await?;
+/// assert_eq!((all.len(), all[0].presence), (1, Presence::Present));
+/// assert_eq!(members.me(), Some(all[0].clone()));
+/// let mut changes = members.watch().await?; // and changes.next().await, as often as something happens
+/// # drop(changes);
+/// # Ok::<(), mycorrhizal::CallError>(())
+/// # })?;
+/// # hypha.wait_shutdown()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
-pub struct Members(Arc<Node>);
+pub struct Members(Door);
 
 /// Something that happened to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,33 +47,105 @@ pub enum MemberChange {
 }
 
 impl Members {
-    pub(super) fn new(node: &Arc<Node>) -> Self {
-        Self(Arc::clone(node))
+    pub(crate) fn new(door: Door) -> Self {
+        Self(door)
     }
 
-    /// All members, by id, as far as this node knows.
+    /// The blocking twin of this handle, for threads that are no tasks.
     #[must_use]
-    pub fn list(&self) -> Vec<Member> {
-        all(&self.0.state())
+    pub fn blocking(&self) -> BlockingMembers {
+        BlockingMembers(self.clone())
     }
 
-    /// This node, once it is a member.
+    /// All members, by id, as far as this node knows, or the one that answers a client.
+    ///
+    /// # Errors
+    /// By a client, see [`CallError`]; a node in this process always knows.
+    pub async fn list(&self) -> Result<Vec<Member>, CallError> {
+        match &self.0 {
+            Door::Node(node) => Ok(all(&node.state())),
+            Door::Client(driver) => question().ask(driver).await,
+        }
+    }
+
+    /// The node in this process, once it is a member; a client is none.
     #[must_use]
     pub fn me(&self) -> Option<Member> {
-        self.0.state().member(self.0.id).cloned()
+        match &self.0 {
+            Door::Node(node) => node.state().member(node.id).cloned(),
+            Door::Client(_) => None,
+        }
     }
 
-    /// What happens to members from now on.
-    #[must_use]
-    pub fn watch(&self) -> MemberWatch {
-        let mut members = Watch::new(&self.0, all);
+    /// What happens to members from now on. That of a client goes on by another node when its node is gone.
+    ///
+    /// # Errors
+    /// As for [`Members::list`].
+    pub async fn watch(&self) -> Result<MemberWatch, CallError> {
+        let mut members = match &self.0 {
+            Door::Node(node) => Watch::new(node, all),
+            Door::Client(driver) => question().watch(driver).await?,
+        };
         let known = members.current();
-        MemberWatch { members, known, changes: VecDeque::new() }
+        Ok(MemberWatch { members, known, changes: VecDeque::new() })
     }
 }
 
 fn all(state: &ClusterState) -> Vec<Member> {
     state.members().cloned().collect()
+}
+
+fn question() -> Question<Vec<Member>> {
+    Question::new(&["NODOSUM", "MEMBERS"], told)
+}
+
+/// What NODOSUM MEMBERS replies.
+fn told(reply: &Value) -> Option<Vec<Member>> {
+    Fields::read_all(reply, |member| {
+        Some(Member {
+            id: member.parsed("id")?,
+            incarnation: Incarnation(member.number("incarnation")?),
+            name: member.text("name")?,
+            address: member.parsed("address")?,
+            cores: member.number("cores")?,
+            weight: member.number("weight")?,
+            gossip_ports: member.numbers("gossip-ports")?,
+            link_ports: member.numbers("link-ports")?,
+            plain_port: member.number("port").filter(|port| *port > 0),
+            core_ports: member.numbers("core-ports")?,
+            announce: member.parsed_or_none("announce")?,
+            standing: member.parsed("standing")?,
+            presence: member.parsed("presence")?,
+        })
+    })
+}
+
+/// The blocking twin of [`Members`].
+#[derive(Clone)]
+pub struct BlockingMembers(Members);
+
+impl BlockingMembers {
+    /// The blocking twin of [`Members::list`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn list(&self) -> Result<Vec<Member>, CallError> {
+        block_on(self.0.list())
+    }
+
+    /// See [`Members::me`].
+    #[must_use]
+    pub fn me(&self) -> Option<Member> {
+        self.0.me()
+    }
+
+    /// The blocking twin of [`Members::watch`]; its steps are those of [`MemberWatch::wait_next`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn watch(&self) -> Result<MemberWatch, CallError> {
+        block_on(self.0.watch())
+    }
 }
 
 /// What happens to members, one after the other. What happens faster than it is asked for is told by what has come of it.
@@ -84,7 +176,7 @@ impl MemberWatch {
     /// # Errors
     /// As there.
     pub fn wait_next(&mut self) -> Result<MemberChange, NodeStopped> {
-        futures_lite::future::block_on(self.next())
+        block_on(self.next())
     }
 
     /// The same as a stream, which ends with the node.
@@ -120,7 +212,7 @@ fn changes(before: &[Member], after: &[Member]) -> Vec<MemberChange> {
 
 #[cfg(test)]
 mod tests {
-    use mycorrhizal_net::identity::{Incarnation, NodeId};
+    use mycorrhizal_net::identity::NodeId;
 
     use super::*;
     use crate::node::shared::tests::member;

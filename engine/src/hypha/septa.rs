@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_lite::future::block_on;
-use mycorrhizal_net::resp::Value;
 
-use super::call::{CallError, Door, SOMEWHERE, field};
+use super::call::{CallError, Door, SOMEWHERE};
+use super::reply::{Fields, text};
 
 /// What holds for all keys of a septum; `None`: nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,8 +97,7 @@ impl Septa {
     /// See [`CallError`].
     pub async fn list(&self) -> Result<Vec<String>, CallError> {
         let reply = self.door.run(&self.somewhere, &["SEPTUM", "LIST"]).await?;
-        let names = reply.as_values().unwrap_or_default().iter().filter_map(Value::as_bytes);
-        Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+        Ok(reply.as_values().unwrap_or_default().iter().filter_map(text).collect())
     }
 
     /// What is known of one.
@@ -107,20 +106,14 @@ impl Septa {
     /// See [`CallError`].
     pub async fn info(&self, name: &str) -> Result<SeptumInfo, CallError> {
         let reply = self.door.run(&self.somewhere, &["SEPTUM", "INFO", name]).await?;
-        if !matches!(reply, Value::Map(_)) {
-            return Err(CallError::Unexpected(reply));
-        }
-        let number = |name| {
-            let value = field(&reply, name).and_then(Value::as_integer);
-            value.and_then(|value| u64::try_from(value).ok())
-        };
-        let limit = |name| number(name).filter(|limit| *limit > 0);
+        let Some(fields) = Fields::of(&reply) else { return Err(CallError::Unexpected(reply)) };
+        let limit = |name| fields.number(name).filter(|limit| *limit > 0);
         let policy = SeptumPolicy {
             default_ttl: limit("ttl").map(Duration::from_millis),
             max_memory: limit("maxmemory"),
             max_entries: limit("maxentries"),
         };
-        Ok(SeptumInfo { name: name.to_owned(), policy, keys: number("keys").unwrap_or(0) })
+        Ok(SeptumInfo { name: name.to_owned(), policy, keys: fields.number("keys").unwrap_or(0) })
     }
 
     async fn say(&self, what: &str, name: &str, policy: SeptumPolicy) -> Result<(), CallError> {

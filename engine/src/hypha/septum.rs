@@ -23,7 +23,8 @@ use std::time::Duration;
 
 use mycorrhizal_net::resp::Value;
 
-use super::call::{CallError, Door, bytes, integer};
+use super::call::{CallError, Door};
+use super::reply::{bytes, integer};
 use super::{Payload, Raw};
 
 /// Values of one type in one septum. Cheap to clone; for any thread and any executor.

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use futures_lite::future::block_on;
+use mycorrhizal_net::identity::Incarnation;
+use mycorrhizal_net::resp::Value;
 
+use super::Registration;
+use super::call::{CallError, Door};
+use super::reply::Fields;
 use super::watch::Watch;
-use crate::node::CoreId;
-use crate::node::shared::Node;
+use crate::client::Question;
 use crate::nodosum::service::ProposeError;
-use crate::nodosum::state::{ClusterState, Health, Service};
+use crate::nodosum::state::{ClusterState, Health, Service, Session};
 
 /// The service registry of the cluster. Cheap to clone; for any thread and any executor.
 ///
@@ -22,25 +25,25 @@ use crate::nodosum::state::{ClusterState, Health, Service};
 /// let mail = ServiceSpec::new("mail").address("10.0.0.1:25".parse().unwrap()).metadata("zone", "a");
 /// let mut registration = services.register(mail).await?;
 /// registration.set_health(Health::Warning).await?;
-/// assert_eq!(services.discover("mail")[0].health, Health::Warning);
+/// assert_eq!(services.discover("mail").await?[0].health, Health::Warning);
 /// registration.deregister().await?;
-/// assert!(services.discover("mail").is_empty());
-/// # Ok::<(), mycorrhizal::ProposeError>(())
+/// assert!(services.discover("mail").await?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # hypha.wait_shutdown()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Services(Arc<Node>);
+pub struct Services(Door);
 
 /// A service as it is to be registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceSpec {
-    name: String,
-    instance: Option<String>,
-    address: Option<SocketAddr>,
-    health: Health,
-    metadata: BTreeMap<String, String>,
+    pub(crate) name: String,
+    pub(crate) instance: Option<String>,
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) health: Health,
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 impl ServiceSpec {
@@ -78,8 +81,8 @@ impl ServiceSpec {
 }
 
 impl Services {
-    pub(super) fn new(node: &Arc<Node>) -> Self {
-        Self(Arc::clone(node))
+    pub(crate) fn new(door: Door) -> Self {
+        Self(door)
     }
 
     /// The blocking twin of this handle, for threads that are no tasks.
@@ -88,37 +91,40 @@ impl Services {
         BlockingServices(self.clone())
     }
 
-    /// Registers a service of this node. It is there until the registration is dropped, or the node ends or is not heard
-    /// any more; one that is heard again registers again by itself.
+    /// Registers a service of this node, or of the one by which a client has it registered. It is there until the
+    /// registration is dropped, or the program ends, or its node is not heard any more. A node that is heard again
+    /// registers it again by itself, and a client by another node as soon as the cluster takes it for gone.
     ///
     /// # Errors
-    /// [`ProposeError::Refused`]: another node has registered the instance, or the entry is too large.
+    /// [`ProposeError::Refused`], by a client [`ProposeError::PeerRefused`]: another node has registered the instance, or
+    /// the entry is too large. By a client [`ProposeError::Unknown`]: no node has confirmed it in time.
     pub async fn register(&self, spec: ServiceSpec) -> Result<Registration, ProposeError> {
-        let node = &self.0;
-        let numbered = || format!("{:.8}-{}", node.id.to_string(), node.next_connection_id());
-        let service = Service {
-            instance: spec.instance.unwrap_or_else(numbered),
-            name: spec.name,
-            address: spec.address,
-            health: spec.health,
-            metadata: spec.metadata,
-            session: node.session(),
-        };
-        announce(node, service.clone()).await?;
-        Ok(Registration { node: Arc::clone(node), service, ended: false })
+        Registration::of(&self.0, spec).await
     }
 
-    /// The instances of a service, by name, as far as this node knows.
-    #[must_use]
-    pub fn discover(&self, name: &str) -> Vec<Service> {
-        instances(&self.0.state(), name)
+    /// The instances of a service, by name, as far as this node knows, or the one that answers a client.
+    ///
+    /// # Errors
+    /// By a client, see [`CallError`]; a node in this process always knows.
+    pub async fn discover(&self, name: &str) -> Result<Vec<Service>, CallError> {
+        match &self.0 {
+            Door::Node(node) => Ok(instances(&node.state(), name)),
+            Door::Client(driver) => question(name).ask(driver).await,
+        }
     }
 
     /// The instances of a service now, and then as they change.
-    #[must_use]
-    pub fn watch(&self, name: &str) -> Watch<Vec<Service>> {
-        let name = name.to_owned();
-        Watch::new(&self.0, move |state| instances(state, &name))
+    ///
+    /// # Errors
+    /// As for [`Services::discover`].
+    pub async fn watch(&self, name: &str) -> Result<Watch<Vec<Service>>, CallError> {
+        match &self.0 {
+            Door::Node(node) => {
+                let name = name.to_owned();
+                Ok(Watch::new(node, move |state| instances(state, &name)))
+            }
+            Door::Client(driver) => question(name).watch(driver).await,
+        }
     }
 }
 
@@ -126,75 +132,25 @@ fn instances(state: &ClusterState, name: &str) -> Vec<Service> {
     state.registry().services(Some(name)).cloned().collect()
 }
 
-async fn announce(node: &Arc<Node>, service: Service) -> Result<(), ProposeError> {
-    node.run_on(CoreId(0), |core| core.announce_service(service, None)).await?
+fn question(name: &str) -> Question<Vec<Service>> {
+    Question::new(&["SERVICE", "LIST", name], told)
 }
 
-/// A service that this program has registered. Dropped, it is deregistered.
-pub struct Registration {
-    node: Arc<Node>,
-    service: Service,
-    ended: bool,
-}
-
-impl Registration {
-    /// What is registered.
-    #[must_use]
-    pub fn service(&self) -> &Service {
-        &self.service
-    }
-
-    /// Changes whether it should be sent work.
-    ///
-    /// # Errors
-    /// The change was not decided.
-    pub async fn set_health(&mut self, health: Health) -> Result<(), ProposeError> {
-        let changed = Service { health, ..self.service.clone() };
-        announce(&self.node, changed).await?;
-        self.service.health = health;
-        Ok(())
-    }
-
-    /// The blocking twin of [`Registration::set_health`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn wait_set_health(&mut self, health: Health) -> Result<(), ProposeError> {
-        block_on(self.set_health(health))
-    }
-
-    /// Ends it, and returns when that is decided.
-    ///
-    /// # Errors
-    /// The change was not decided; it ends with the node at the latest.
-    pub async fn deregister(mut self) -> Result<(), ProposeError> {
-        self.ended = true;
-        let (name, instance) = (self.service.name.clone(), self.service.instance.clone());
-        let withdrawn = self.node.run_on(CoreId(0), |core| core.withdraw_service(name, instance));
-        withdrawn.await?
-    }
-
-    /// The blocking twin of [`Registration::deregister`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn wait_deregister(self) -> Result<(), ProposeError> {
-        block_on(self.deregister())
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        if self.ended || self.node.is_stopping() {
-            return;
-        }
-        let (name, instance) = (self.service.name.clone(), self.service.instance.clone());
-        self.node.have_done(|core| async move {
-            if let Err(error) = core.withdraw_service(name, instance).await {
-                tracing::warn!(%error, "a service that was dropped is registered until the node ends");
-            }
-        });
-    }
+/// What SERVICE LIST replies.
+pub(crate) fn told(reply: &Value) -> Option<Vec<Service>> {
+    Fields::read_all(reply, |service| {
+        Some(Service {
+            name: service.text("name")?,
+            instance: service.text("instance")?,
+            address: service.parsed_or_none("address")?,
+            health: service.parsed("health")?,
+            metadata: Fields::of(service.value("metadata")?)?.texts()?,
+            session: Session {
+                node: service.parsed("node")?,
+                incarnation: Incarnation(service.number("incarnation")?),
+            },
+        })
+    })
 }
 
 /// The blocking twin of [`Services`].
@@ -210,15 +166,19 @@ impl BlockingServices {
         block_on(self.0.register(spec))
     }
 
-    /// See [`Services::discover`].
-    #[must_use]
-    pub fn discover(&self, name: &str) -> Vec<Service> {
-        self.0.discover(name)
+    /// The blocking twin of [`Services::discover`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn discover(&self, name: &str) -> Result<Vec<Service>, CallError> {
+        block_on(self.0.discover(name))
     }
 
-    /// See [`Services::watch`]; its steps are those of [`Watch::wait_next`].
-    #[must_use]
-    pub fn watch(&self, name: &str) -> Watch<Vec<Service>> {
-        self.0.watch(name)
+    /// The blocking twin of [`Services::watch`]; its steps are those of [`Watch::wait_next`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn watch(&self, name: &str) -> Result<Watch<Vec<Service>>, CallError> {
+        block_on(self.0.watch(name))
     }
 }

@@ -205,19 +205,19 @@ fn a_place_in_the_queue_goes_with_whoever_waits() {
 fn services_are_there_as_long_as_their_registration() {
     let hypha = builder().start().unwrap();
     let services = hypha.services().blocking();
-    let mut watch = services.watch("mail");
+    let mut watch = services.watch("mail").unwrap();
     assert!(watch.wait_next().unwrap().is_empty());
     let spec = ServiceSpec::new("mail").address("10.0.0.1:25".parse().unwrap()).metadata("zone", "a");
     let mut one = services.register(spec.clone()).unwrap();
     let other = services.register(spec.instance("other").health(Health::Critical)).unwrap();
     assert_ne!(one.service().instance, other.service().instance);
     one.wait_set_health(Health::Warning).unwrap();
-    let found = services.discover("mail");
+    let found = services.discover("mail").unwrap();
     assert_eq!(found.len(), 2);
     assert!(found.iter().any(|service| service.health == Health::Warning && service.metadata["zone"] == "a"));
     one.wait_deregister().unwrap();
     drop(other);
-    wait("the end of the other", || services.discover("mail").is_empty());
+    wait("the end of the other", || services.discover("mail").unwrap().is_empty());
     let again = services.register(ServiceSpec::new("mail").instance("again")).unwrap();
     assert_eq!(watch.wait_next().unwrap()[0].instance, "again");
     drop(again);
@@ -237,7 +237,8 @@ fn a_cluster_needs_a_name_and_a_secret() {
 fn after_its_end_a_node_answers_that_nothing_has_changed() {
     let hypha = builder().start().unwrap();
     let septum = hypha.septum::<i64>("0").blocking();
-    let (election, mut members) = (hypha.election("jobs").blocking(), hypha.members().watch());
+    let (election, mut members) =
+        (hypha.election("jobs").blocking(), hypha.members().blocking().watch().unwrap());
     hypha.wait_shutdown().unwrap();
     assert!(matches!(septum.set("a", &1), Err(CallError::Failed(_))));
     assert!(matches!(election.campaign(), Err(ProposeError::Stopping)));

@@ -1,6 +1,8 @@
 //! Clients of daemons: they hold no data, and find the owner of every key.
 
 mod lease;
+mod members;
+mod services;
 mod topic;
 
 use std::collections::BTreeSet;

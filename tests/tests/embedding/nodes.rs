@@ -32,7 +32,7 @@ impl Nodes {
         nodes.iter().for_each(|node| node.wait_ready().unwrap());
         let nodes = Self(nodes.into_iter().map(Some).collect());
         wait("all members everywhere", || {
-            (0..count).all(|number| nodes.node(number).members().list().len() == count)
+            (0..count).all(|number| nodes.node(number).members().blocking().list().unwrap().len() == count)
         });
         nodes
     }

@@ -52,13 +52,13 @@ fn a_lock_goes_round_and_its_tokens_rise() {
 #[test]
 fn leadership_passes_on_and_what_a_node_had_goes_with_it() {
     let mut nodes = Nodes::start(3);
-    let mut members = nodes.node(0).members().watch();
+    let mut members = nodes.node(0).members().blocking().watch().unwrap();
     let first = nodes.node(2).election("billing").blocking().campaign().unwrap();
     let _mail = nodes.node(2).services().blocking().register(ServiceSpec::new("mail")).unwrap();
     nodes.node(2).app::<Raw>("shop").blocking().declare(["refund"]).unwrap();
-    let services = nodes.node(0).services();
-    wait("the service", || services.discover("mail").len() == 1);
-    assert_eq!(services.discover("mail")[0].health, Health::Passing);
+    let services = nodes.node(0).services().blocking();
+    wait("the service", || services.discover("mail").unwrap().len() == 1);
+    assert_eq!(services.discover("mail").unwrap()[0].health, Health::Passing);
     let shop = nodes.node(0).app::<Raw>("shop");
     wait("the capability", || shop.capable_of("refund").len() == 1);
 
@@ -71,11 +71,19 @@ fn leadership_passes_on_and_what_a_node_had_goes_with_it() {
     let second = election.campaign().unwrap();
     assert!(second.token() > first.token());
     wait("the end of what it had", || {
-        services.discover("mail").is_empty() && shop.capable_of("refund").is_empty()
+        services.discover("mail").unwrap().is_empty() && shop.capable_of("refund").is_empty()
     });
     let change = members.wait_next().unwrap();
     assert!(matches!(&change, MemberChange::Absent(member) if member.id == id), "{change:?}");
-    let absent = nodes.node(0).members().list().into_iter().find(|member| member.id == id).unwrap();
+    let absent = nodes
+        .node(0)
+        .members()
+        .blocking()
+        .list()
+        .unwrap()
+        .into_iter()
+        .find(|member| member.id == id)
+        .unwrap();
     assert_eq!((absent.presence, absent.name.as_str()), (Presence::Absent, "node-2"));
 }
 
@@ -102,7 +110,7 @@ fn a_node_leaves_in_order() {
     let numbers = nodes.node(0).septum::<i64>("0").blocking();
     let pairs: Vec<(String, i64)> = (0..300).map(|number| (format!("key:{number}"), number)).collect();
     numbers.set_many(&pairs).unwrap();
-    let mut members = nodes.node(0).members().watch();
+    let mut members = nodes.node(0).members().blocking().watch().unwrap();
     let id = nodes.node(1).id();
     nodes.node(1).wait_leave().unwrap();
     nodes.end(1);
@@ -110,5 +118,5 @@ fn a_node_leaves_in_order() {
     let left = left.into_iter().find(|change| matches!(change, MemberChange::Left(_)));
     assert!(matches!(left, Some(MemberChange::Left(member)) if member.id == id));
     assert_eq!(numbers.len().unwrap(), 300);
-    assert_eq!(nodes.node(0).members().list().len(), 2);
+    assert_eq!(nodes.node(0).members().blocking().list().unwrap().len(), 2);
 }

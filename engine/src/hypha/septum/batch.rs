@@ -6,7 +6,8 @@ use mycorrhizal_net::resp::Value;
 
 use super::{SetOptions, decoded, set_args};
 use crate::hypha::Payload;
-use crate::hypha::call::{Call, CallError, Door, Outcome, integer};
+use crate::hypha::call::{Call, CallError, Door, Outcome};
+use crate::hypha::reply::integer;
 
 /// Operations to be sent at once, each for itself: some may fail while others do not.
 ///
