@@ -43,13 +43,16 @@ use crate::mycel::{Keyspace, Remains, Rng};
 
 /// How long one turn removes keys for their deadline, and how long it frees what FLUSHALL ASYNC detached; what is left
 /// waits for the next turn, so that no turn is long.
-const UPKEEP_BUDGET: Duration = Duration::from_micros(250);
+const UPKEEP_BUDGET: Duration = Duration::from_micros(100);
 
 /// Keys removed between two looks at the clock.
 const EXPIRE_KEYS: usize = 64;
 
 /// The shortest time between two turns that do nothing but expire keys.
 const EXPIRE_PAUSE: Duration = Duration::from_millis(2);
+
+/// The shortest time between two turns that free what was detached: whoever else has work for the processor has it then.
+const FREE_PAUSE: Duration = Duration::from_micros(400);
 
 /// How long a stopping core waits for its connections to take what they were sent.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -129,6 +132,8 @@ pub(crate) struct Core {
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub(crate) active_expiry: Cell<bool>,
     expire_after: Cell<Instant>,
+    /// When what was detached is freed on.
+    free_after: Cell<Instant>,
     next_holder: Cell<u64>,
 }
 
@@ -189,6 +194,7 @@ impl Core {
             now_ms: Cell::new(0),
             active_expiry: Cell::new(true),
             expire_after: Cell::new(ring.now()),
+            free_after: Cell::new(ring.now()),
             ring,
             next_holder: Cell::new(0),
             node,
@@ -288,15 +294,23 @@ impl Core {
 
     /// Frees, within the budget of a turn, what was detached to be freed later.
     fn free_remains(&self) {
+        if self.ring.now() < self.free_after.get() {
+            return;
+        }
         let mut remains = self.remains.borrow_mut();
         let started = crate::clock::monotonic();
         while let Some(last) = remains.last_mut() {
             if !last.free_some() {
                 remains.pop();
             } else if crate::clock::monotonic() - started > UPKEEP_BUDGET {
-                return;
+                return self.free_after.set(started + FREE_PAUSE);
             }
         }
+    }
+
+    /// When this core must wake to free what is left of that.
+    fn next_freeing(&self) -> Option<Instant> {
+        (!self.remains.borrow().is_empty()).then(|| self.free_after.get())
     }
 
     /// When this core must wake for its keys' deadlines.
@@ -425,10 +439,10 @@ impl Turn for CoreTurn {
             return core.park_while_stopping();
         }
         let has_input = !core.inbox.is_empty() || core.has_answers();
-        if held_back || has_input || !core.remains.borrow().is_empty() {
+        if held_back || has_input {
             return Park::Now;
         }
-        let dues = [core.next_expiry(), core.next_look(), core.next_message_deadline()];
+        let dues = [core.next_expiry(), core.next_freeing(), core.next_look(), core.next_message_deadline()];
         Park::Until(dues.into_iter().flatten().min())
     }
 }
