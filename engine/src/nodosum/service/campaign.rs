@@ -13,7 +13,7 @@ use crate::nodosum::state::Token;
 use crate::nodosum::subsystem::{Campaign, Step};
 
 /// How often a node looks at its part, if the state does not change.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(500);
 
 impl Host {
     /// Standing task: campaigns for a subsystem, and does its `work` whenever this node leads. The work is given the

@@ -20,8 +20,12 @@ use crate::nodosum::state::{ClusterState, Command, MapChange, Member, Presence, 
 /// How often the leader looks after things, if nothing changes.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Signs of life are confirmed no more often.
-const ROUND_EVERY: Duration = Duration::from_millis(50);
+/// How often any other node looks whether it leads, if nothing changes.
+const IDLE_LOOK: Duration = Duration::from_millis(500);
+
+/// Signs of life are confirmed no more often. Less than [`HEARTBEAT`]: while members give them, nothing else need say who
+/// leads.
+const ROUND_EVERY: Duration = Duration::from_millis(125);
 
 /// A sign of life that waits to be confirmed.
 struct SignOfLife {
@@ -36,6 +40,8 @@ pub(super) struct Leading {
     sessions: RefCell<Sessions>,
     signs: RefCell<Vec<SignOfLife>>,
     sign_came: Notify,
+    /// When the followers were last sent something that says who leads.
+    said: Cell<Duration>,
     term: Cell<Option<u64>>,
 }
 
@@ -62,6 +68,7 @@ impl Host {
 
     async fn confirm(&self, signs: Vec<SignOfLife>) {
         let asked = clock::since_boot();
+        self.leading.said.set(asked);
         let leads = match self.raft() {
             Some(raft) => raft.ensure_linearizable().await.is_ok(),
             None => false,
@@ -88,12 +95,20 @@ impl Host {
         }
     }
 
-    /// Standing task: lets the followers hear of this node while it leads, however long a decree takes.
+    /// Standing task: lets the followers hear of this node while it leads, however long a decree takes. What confirms signs
+    /// of life says so too.
     pub(super) async fn say_who_leads(self: Rc<Self>) {
         loop {
-            tokio::time::sleep(HEARTBEAT).await;
+            let due = self.leading.said.get() + HEARTBEAT;
+            let now = clock::since_boot();
+            if now < due {
+                tokio::time::sleep(due - now).await;
+                continue;
+            }
+            self.leading.said.set(now);
             let Some(raft) = self.raft() else { continue };
-            let leads = raft.metrics().borrow().state == ServerState::Leader;
+            // An error says that consensus has ended; it may begin anew.
+            let leads = raft.metrics().wait_for(|metrics| metrics.state == ServerState::Leader).await.is_ok();
             if leads && let Err(error) = raft.trigger().heartbeat().await {
                 tracing::debug!(%error, "consensus has ended");
             }
@@ -105,12 +120,18 @@ impl Host {
         let mut applied = self.publish.subscribe();
         let mut last = clock::since_boot();
         loop {
-            // A change of the state may make the next one due; without one, time may.
-            drop(tokio::time::timeout(LOOK, applied.changed()).await);
+            let raft = self.raft();
+            match &raft {
+                Some(raft) if self.leading.term.get().is_none() => {
+                    drop(tokio::time::timeout(IDLE_LOOK, news_of(raft)).await);
+                }
+                // A change of the state may make the next step due; without one, time may.
+                _ => drop(tokio::time::timeout(LOOK, applied.changed()).await),
+            }
             let now = clock::since_boot();
             let paused = now > last + SESSION / 2;
             last = now;
-            let Some(raft) = self.raft() else { continue };
+            let Some(raft) = raft else { continue };
             self.report_consensus(&raft);
             if self.begin_or_go_on(&raft, now, paused) {
                 self.look_after(&raft, now).await;
@@ -167,6 +188,15 @@ impl Host {
             }
         };
         verdicts.into_iter().map(command).collect()
+    }
+}
+
+/// Waits until consensus says something new of itself; for ever, if it has ended.
+async fn news_of(raft: &Raft) {
+    let mut metrics = raft.metrics();
+    metrics.mark_unchanged();
+    if metrics.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
