@@ -1,6 +1,7 @@
 //! What all measurements share: programs as users run them, free ports, questions by redis-cli, the middle of several
 //! figures.
 
+pub(crate) mod clock;
 mod report;
 
 use std::net::{Ipv4Addr, TcpListener};
