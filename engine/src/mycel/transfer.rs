@@ -79,11 +79,11 @@ pub const WINDOW_BYTES: usize = 1 << 20;
 /// Bytes of records that may wait to be sent before writes are to be held up.
 pub const PENDING_MAX_BYTES: usize = 8 << 20;
 /// A message is sent when it holds as much.
-pub const CHUNK_BYTES: usize = 32 << 10;
+pub const CHUNK_BYTES: usize = 8 << 10;
 /// Values longer than this travel in several records.
 pub const PIECE_BYTES: usize = 256 << 10;
 /// With no more than this waiting, a partition may be frozen for the last step.
-pub const READY_BYTES: usize = 64 << 10;
+pub const READY_BYTES: usize = 16 << 10;
 /// Clocks that differ by more than this are taken to be wrong, and deadlines shifted by the difference.
 pub const CLOCK_TOLERANCE_MS: u64 = 1_000;
 

@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use mycorrhizal_net::resp::{Args, Reply};
 
@@ -14,7 +15,10 @@ use super::gather::Ticket;
 use super::mesh::{Manner, Request, RequestContext};
 use crate::command::table::Row;
 use crate::command::{CommandError, DataContext};
-use crate::nodosum::service::Service;
+use crate::nodosum::service::{Service, Task};
+
+/// How long a core waits until it asks a service core again that was too busy.
+const SERVICE_BUSY: Duration = Duration::from_millis(1);
 
 /// An answer that somebody waits for.
 #[derive(Default)]
@@ -104,13 +108,17 @@ impl Core {
     ) -> R {
         let key = self.answers.borrow_mut().insert(PendingAnswer::default());
         let reach = self.node.posts[self.id.index()].reach();
-        service.run(Box::pin(async move {
+        let mut task: Task = Box::pin(async move {
             let value = work.await;
             let deliver = Box::new(move |core: &Rc<Self>| core.deliver(key, Box::new(value)));
             if !reach.call(deliver) {
                 tracing::error!("a core is too busy for an answer of the service core");
             }
-        }));
+        });
+        while let Err(refused) = service.run(task) {
+            task = refused;
+            self.ring.sleep_until(self.ring.now() + SERVICE_BUSY).await;
+        }
         self.answer(key).await
     }
 

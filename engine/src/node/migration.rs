@@ -11,7 +11,9 @@
 //! acknowledged is there; from the hand-over on it answers nobody until the map has spoken.
 
 mod arrival;
+mod handover;
 mod letter;
+mod pace;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -20,22 +22,20 @@ use std::time::{Duration, Instant};
 
 pub(crate) use letter::{TransferAnswer, TransferLetter};
 
+use self::pace::Pace;
 use super::core::Core;
 use super::directory::PeerId;
-use super::intent::{Holder, Scope};
+use super::intent::Holder;
 use super::mesh::Letter;
 use crate::mycel::Hasher;
 use crate::mycel::transfer::{Ack, Export, Exports, Imports, Terms, TransferMessage};
-use crate::nodosum::state::{ClusterState, Command, CoreAddress, MapChange, Ownership, PartitionId};
+use crate::nodosum::state::{ClusterState, CoreAddress, Ownership, PartitionId};
 
-/// Bytes that a core sends in one turn at most.
-const TURN_BYTES: usize = 64 * 1024;
+/// How long a core waits until it begins a transfer for the second time: the destination may just not know of the move yet.
+const AGAIN: Duration = Duration::from_millis(2);
 
-/// Bytes that a core sends in a second at most.
-const BYTES_PER_SECOND: u64 = 48 << 20;
-
-/// How long a core waits until it begins a transfer anew.
-const AGAIN: Duration = Duration::from_millis(100);
+/// How long it waits at most; every time is twice as long as the one before.
+const AGAIN_MAX: Duration = Duration::from_millis(100);
 
 /// Values of any length that a database takes are taken.
 const VALUE_BYTES_MAX: usize = 1 << 32;
@@ -45,8 +45,9 @@ pub(crate) struct Migration {
     exports: Rc<RefCell<Exports>>,
     imports: RefCell<Imports>,
     departures: RefCell<BTreeMap<usize, Departure>>,
-    /// Bytes that may be sent now, and when that was worked out.
-    allowance: Cell<(u64, Option<Instant>)>,
+    pace: Pace,
+    /// Since when some partition has been ready to be handed over.
+    ready_since: Cell<Option<Instant>>,
     moved_out: Cell<u64>,
     moved_in: Cell<u64>,
 }
@@ -57,6 +58,8 @@ struct Departure {
     epoch: u64,
     /// When the next attempt may begin, while there is none.
     not_before: Option<Instant>,
+    /// How long the next pause between two attempts is.
+    pause: Duration,
     hold: Hold,
 }
 
@@ -92,7 +95,8 @@ impl Migration {
                 databases_max: u16::MAX,
             })),
             departures: RefCell::default(),
-            allowance: Cell::new((0, None)),
+            pace: Pace::default(),
+            ready_since: Cell::new(None),
             moved_out: Cell::new(0),
             moved_in: Cell::new(0),
         }
@@ -124,22 +128,6 @@ impl Migration {
     pub(crate) fn handed_to(&self, partition: usize) -> Option<PeerId> {
         let frozen = self.exports.borrow().export(partition).is_some_and(Export::is_frozen);
         if frozen { self.departures.borrow().get(&partition).map(|departure| departure.to) } else { None }
-    }
-
-    /// What may be sent in this turn, in bytes.
-    fn budget(&self, now: Instant) -> usize {
-        let (left, at) = self.allowance.get();
-        let since = at.map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-        let micros = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
-        let earned = BYTES_PER_SECOND.saturating_mul(micros) / 1_000_000;
-        let allowed = left.saturating_add(earned).min(BYTES_PER_SECOND / 100);
-        self.allowance.set((allowed, Some(now)));
-        usize::try_from(allowed).unwrap_or(usize::MAX).min(TURN_BYTES)
-    }
-
-    fn spend(&self, bytes: usize) {
-        let (left, at) = self.allowance.get();
-        self.allowance.set((left.saturating_sub(bytes as u64), at));
     }
 }
 
@@ -201,7 +189,7 @@ impl Core {
     }
 
     fn begin_departure(&self, partition: usize, epoch: u64, to: PeerId) {
-        let departure = Departure { to, epoch, not_before: None, hold: Hold::Nothing };
+        let departure = Departure { to, epoch, not_before: None, pause: AGAIN, hold: Hold::Nothing };
         self.migration.departures.borrow_mut().insert(partition, departure);
         self.begin_export(partition, epoch);
     }
@@ -250,22 +238,24 @@ impl Core {
             return;
         }
         self.begin_again();
-        let budget = self.migration.budget(self.ring.now());
-        if budget > 0 {
-            let data = self.data.borrow();
-            let mut sent = 0;
-            self.migration.exports.borrow_mut().pump(&data.keyspace, budget, |message| {
-                sent += message.records.len();
-                let to =
-                    self.migration.departures.borrow().get(&usize::from(message.partition)).map(|it| it.to);
-                if let Some(to) = to {
-                    self.send_transfer(to, &message);
-                }
-            });
-            self.migration.spend(sent);
+        self.send_some(self.migration.pace.budget(self.ring.now()));
+        if self.hold_and_hand_over() {
+            self.send_some(0);
         }
-        self.hold_and_hand_over();
         self.counters().moving_out.set(self.migration.departures.borrow().len() as u64);
+    }
+
+    /// Sends about `budget` bytes, and all that is left of partitions that are frozen.
+    fn send_some(&self, budget: usize) {
+        let (data, departures) = (self.data.borrow(), self.migration.departures.borrow());
+        let mut sent = 0;
+        self.migration.exports.borrow_mut().pump(&data.keyspace, budget, |message| {
+            sent += message.records.len();
+            if let Some(departure) = departures.get(&usize::from(message.partition)) {
+                self.send_transfer(departure.to, &message);
+            }
+        });
+        self.migration.pace.spend(sent);
     }
 
     /// Begins the attempts whose time has come.
@@ -283,85 +273,6 @@ impl Core {
             })
             .collect();
         due.into_iter().for_each(|(partition, epoch)| self.begin_export(partition, epoch));
-    }
-
-    /// Holds partitions that are behind or nearly done, hands over those that are held, and proposes what is handed over.
-    fn hold_and_hand_over(self: &Rc<Self>) {
-        let partitions: Vec<usize> = self.migration.departures.borrow().keys().copied().collect();
-        let mut released = false;
-        for partition in partitions {
-            released |= self.step_departure(partition);
-        }
-        if released {
-            self.run_deferred();
-        }
-    }
-
-    fn step_departure(self: &Rc<Self>, partition: usize) -> bool {
-        let (behind, ready, frozen, handed_over, void) = {
-            let exports = self.migration.exports.borrow();
-            let Some(export) = exports.export(partition) else { return false };
-            let (behind, ready) = (export.is_behind(), export.ready_to_hand_over());
-            (behind, ready, export.is_frozen(), export.handed_over(), export.is_void())
-        };
-        if void {
-            // A septum was dropped while the partition was being handed over.
-            self.fail_attempt(partition, Tell::Destination);
-            return false;
-        }
-        let (hold, to, epoch) = {
-            let departures = self.migration.departures.borrow();
-            let Some(departure) = departures.get(&partition) else { return false };
-            (departure.hold.clone(), departure.to, departure.epoch)
-        };
-        match hold {
-            Hold::Nothing if behind || ready => self.hold(partition),
-            Hold::Nothing => {}
-            Hold::Partition { granted, .. } if !frozen && ready && granted.get() => {
-                self.migration.exports.borrow_mut().hand_over(partition);
-            }
-            Hold::Partition { proposed, .. } if handed_over && !proposed.get() => {
-                proposed.set(true);
-                self.propose_finish(partition, to, epoch);
-            }
-            Hold::Partition { .. } if frozen || behind || ready => {}
-            hold @ Hold::Partition { .. } => {
-                if let Some(departure) = self.migration.departures.borrow_mut().get_mut(&partition) {
-                    departure.hold = Hold::Nothing;
-                }
-                return self.release(&hold);
-            }
-        }
-        false
-    }
-
-    fn hold(&self, partition: usize) {
-        let holder = Holder { core: self.id, number: self.next_holder() };
-        let granted = Rc::new(Cell::new(false));
-        if let Some(departure) = self.migration.departures.borrow_mut().get_mut(&partition) {
-            let (granted, proposed) = (Rc::clone(&granted), Rc::default());
-            departure.hold = Hold::Partition { holder, granted, proposed };
-        }
-        let grant = Box::new(move || granted.set(true));
-        self.data.borrow_mut().intents.take(holder, Scope::Partition(partition), grant);
-    }
-
-    /// Everything is at the destination: the map is to say so.
-    fn propose_finish(self: &Rc<Self>, partition: usize, to: PeerId, begun: u64) {
-        let Some(cluster) = &self.node.cluster else { return };
-        let service = cluster.service.clone();
-        let partition = PartitionId(u16::try_from(partition).expect("there are 1,024 partitions"));
-        let (from, to) = (self.address(), self.directory.address(to));
-        let finish = MapChange::FinishMove { partition, from, to, begun };
-        cluster.service.run(Box::pin(async move {
-            // Whatever comes of it, the map will say; only silence needs another try.
-            while service.propose(Command::Map(vec![finish])).await.is_err() {
-                let ownership = service.applied().borrow().state.map().ownership(partition);
-                if ownership.epoch != begun {
-                    return;
-                }
-            }
-        }));
     }
 
     fn send_transfer(&self, to: PeerId, message: &TransferMessage<'_>) {
@@ -432,7 +343,8 @@ impl Core {
             if matches!(&departure.hold, Hold::Partition { proposed, .. } if proposed.get()) {
                 return;
             }
-            departure.not_before = Some(self.ring.now() + AGAIN);
+            departure.not_before = Some(self.ring.now() + departure.pause);
+            departure.pause = (departure.pause * 2).min(AGAIN_MAX);
             (departure.to, std::mem::replace(&mut departure.hold, Hold::Nothing))
         };
         self.end_export(partition, to, tell);

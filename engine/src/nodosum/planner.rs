@@ -16,7 +16,7 @@ use crate::mycel::PARTITIONS;
 pub const ELECTION: &str = "mycel.rebalance";
 
 /// Moves that one core sends, and that one core receives, at a time.
-const MOVES_PER_CORE: usize = 4;
+const MOVES_PER_CORE: usize = 8;
 
 /// What the planner is told of the members.
 #[must_use]

@@ -248,10 +248,13 @@ impl Service {
     }
 
     /// Has something done on the service core, where tokio is; not done if that has ended.
-    pub fn run(&self, task: Task) {
-        let inbox = self.inbox.clone();
-        if let Err(mpsc::error::TrySendError::Full(_)) = inbox.try_send(Input::Task(task)) {
-            tracing::warn!("the service core is too busy");
+    ///
+    /// # Errors
+    /// The service core is too busy to take the task, which is given back.
+    pub fn run(&self, task: Task) -> Result<(), Task> {
+        match self.inbox.try_send(Input::Task(task)) {
+            Err(mpsc::error::TrySendError::Full(Input::Task(task))) => Err(task),
+            _ => Ok(()),
         }
     }
 

@@ -62,18 +62,28 @@ impl Exports {
         self.iter().any(Export::is_frozen)
     }
 
-    /// Lets each export in turn send some, about `budget_bytes` together. Says whether there is more to send at once.
+    /// Lets each export in turn send some, about `budget_bytes` together, and those that are frozen, for which somebody may
+    /// wait, all that they have. Says whether there is more to send at once.
     pub fn pump(
         &mut self,
         keyspace: &Keyspace,
         budget_bytes: usize,
         mut emit: impl FnMut(TransferMessage<'_>),
     ) -> bool {
+        let mut more = false;
+        for frozen in self.active.values_mut().filter(|export| export.is_frozen()) {
+            more |= frozen.pump(keyspace, usize::MAX, &mut emit);
+        }
+        if budget_bytes == 0 {
+            return true;
+        }
         let share = (budget_bytes / self.active.len().max(1)).max(CHUNK_BYTES);
-        let (mut left, mut more) = (budget_bytes, false);
+        let mut left = budget_bytes;
         let from = self.last + 1;
-        let turns: Vec<usize> =
-            self.active.range(from..).chain(self.active.range(..from)).map(|(number, _)| *number).collect();
+        let turns: Vec<usize> = (self.active.range(from..).chain(self.active.range(..from)))
+            .filter(|(_, export)| !export.is_frozen())
+            .map(|(number, _)| *number)
+            .collect();
         for partition in turns {
             let Some(export) = self.active.get_mut(&partition) else { continue };
             if left == 0 {
