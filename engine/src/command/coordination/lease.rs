@@ -272,10 +272,12 @@ async fn release(
         reply.integer(0);
         return Ok(());
     };
-    let had = standing(caller, &claim).is_some();
+    // What has ended is had no more, also while this node has yet to apply that.
+    let ended = claim.life.as_ref().is_some_and(|life| life.is_over());
+    let had = !ended && standing(caller, &claim).is_some();
     match &claim.life {
         // It is being given up.
-        Some(life) if life.is_over() => {}
+        Some(_) if ended => {}
         Some(life) => {
             life.end();
             caller.core.give_up(claim.release()).await;
